@@ -1,0 +1,93 @@
+"""Typed settings from the environment; start-up fails with the full list of what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.crypto import Keyring
+
+
+class BadSettings(Exception):
+    """The environment is not fit to start with; the message lists every fault."""
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations. Names are those of the environment variables."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    environment: Literal["production", "development", "test"] = "production"
+    database_url: str = Field(description="central database, application role")
+    database_admin_url: str | None = Field(
+        default=None, description="a role that may create databases and roles; for workers and commands, never for web"
+    )
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    secret_key: str = Field(min_length=32, description="signs cookies and jobs")
+    vien_keys: str = Field(description="encryption keys `id:base64,…`, the active one first")
+    vien_blind_index_key: str = Field(min_length=32, description="key of the blind patient index")
+    var_dir: Path = Path("var")
+
+    base_url: str = "http://127.0.0.1:8000"
+    hospital_host_suffix: str | None = Field(default=None, description="hospitals live at <code>.<suffix>")
+    default_hospital: str | None = None
+    proxy_hops: int = Field(default=0, ge=0, le=5)
+    secure_cookies: bool = True
+
+    engine_cache_size: int = Field(default=32, ge=1)
+    pool_size: int = Field(default=2, ge=1)
+    pool_overflow: int = Field(default=6, ge=0)
+    pool_timeout_seconds: float = Field(default=5, gt=0)
+    connect_timeout_seconds: int = Field(default=3, ge=1)
+    registry_seconds: float = Field(default=5, ge=0)
+
+    mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")
+    mail_from: str = "Vien <no-reply@vien.example>"
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+
+    @field_validator("database_url", "database_admin_url")
+    @classmethod
+    def _postgres(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("vien_keys")
+    @classmethod
+    def _keys(cls, value: str) -> str:
+        Keyring.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _careful_in_production(self) -> Self:
+        if self.environment == "production" and not self.secure_cookies:
+            raise ValueError("SECURE_COOKIES may be off outside production only")
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment; raises BadSettings with every fault at once."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise BadSettings(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = ["The settings are not complete. Please correct these environment variables:"]
+    for fault in error.errors():
+        name = "_".join(str(part) for part in fault["loc"]).upper() or "settings"
+        lines.append(f"  {name}: {fault['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What every part of Vien stands on: core knows no hospital and no patient."""

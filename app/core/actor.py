@@ -1,0 +1,35 @@
+"""Who does something: every operation receives its actor as an argument and never looks for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+
+class ActorKind(StrEnum):
+    OPERATOR = "operator"
+    STAFF = "staff"
+    PATIENT = "patient"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person or process that acts, from where, and with which permissions."""
+
+    kind: ActorKind
+    id: UUID | None
+    name: str
+    permissions: frozenset[str] = field(default_factory=frozenset)
+    address: str | None = None
+    request_id: str | None = None
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the actor holds a permission."""
+        return permission in self.permissions
+
+
+def system_actor(name: str) -> Actor:
+    """Return the actor of a process that acts by itself, such as the reminder job."""
+    return Actor(kind=ActorKind.SYSTEM, id=None, name=name)

@@ -1,0 +1,1 @@
+"""What hospitals do: one package per subject, each with models, rules, queries and operations."""

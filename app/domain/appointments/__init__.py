@@ -1,0 +1,1 @@
+"""Doctors' hours, free slots and the visits booked in them."""

@@ -1,0 +1,87 @@
+"""Append-only logs of changes and of reads, partitioned by month; and the outbox.
+
+Logs carry ids and field names, not clinical values, so that an erasure never falsifies them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core import clock
+from app.core.db import HospitalModel
+from app.core.ids import new_id
+
+
+class LogEntry:
+    """Who, from where, in which request."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(primary_key=True, default=clock.now)
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    actor_name: Mapped[str]
+    action: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    address: Mapped[str | None]
+    request_id: Mapped[str | None]
+
+
+class AuditEntry(LogEntry, HospitalModel):
+    """A change: which fields of what."""
+
+    __tablename__ = "audit_log"
+
+    patient_id: Mapped[UUID | None]
+    changes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (
+        sa.Index("ix_audit_log_at", sa.desc("at")),
+        sa.Index("ix_audit_log_subject_id_at", "subject_id", sa.desc("at")),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+
+class AccessEntry(LogEntry, HospitalModel):
+    """A read of patients' data: one row for a page, with everybody who was on it."""
+
+    __tablename__ = "access_log"
+
+    patient_ids: Mapped[list[UUID]] = mapped_column(ARRAY(sa.Uuid))
+
+    __table_args__ = (
+        sa.Index("ix_access_log_at", sa.desc("at")),
+        sa.Index("ix_access_log_patient_ids", "patient_ids", postgresql_using="gin"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+
+class OutboxEvent(HospitalModel):
+    """Something that happened, for consumers outside the transaction.
+
+    `sequence` is given at the insert and may become visible out of order; `position` is given afterwards by the one
+    relay, to committed rows only, and is what consumers' cursors count.
+    """
+
+    __tablename__ = "outbox_events"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), unique=True)
+    position: Mapped[int | None] = mapped_column(sa.BigInteger, unique=True)
+    kind: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[UUID]
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=sa.func.now())
+
+    __table_args__ = (
+        sa.Index(
+            "ix_outbox_events_sequence_unplaced", "sequence", postgresql_where=sa.text("position IS NULL")
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Reminders, and the ledger of everything that leaves the hospital as a message."""

@@ -1,0 +1,1 @@
+"""The hospital itself: whose database this is, and its departments."""

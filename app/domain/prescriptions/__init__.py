@@ -1,0 +1,1 @@
+"""The formulary and what doctors prescribe from it."""

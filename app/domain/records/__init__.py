@@ -1,0 +1,1 @@
+"""What was found and said at a visit: vital signs, notes and diagnoses."""

@@ -1,0 +1,1 @@
+"""Which hospital, which database, and the fleet of them."""

@@ -1,0 +1,104 @@
+"""Binding a unit of work to one hospital. Requests, jobs, commands and tests come in here; there is no other way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import cast
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from app.config import Settings
+from app.core.db import db, resolve_with
+from app.core.logging import bind_log
+from app.tenancy.engines import EngineCache
+from app.tenancy.errors import (
+    HospitalAlreadyBound,
+    HospitalNotReady,
+    HospitalSuspended,
+    NoHospitalBound,
+    UnknownHospital,
+)
+from app.tenancy.models import HospitalStatus
+from app.tenancy.registry import HospitalEntry, Registry
+
+_bound: ContextVar[HospitalEntry | None] = ContextVar("bound_hospital", default=None)
+
+SERVING = frozenset({HospitalStatus.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """What tenancy keeps for an application: the registry and the engines."""
+
+    registry: Registry
+    engines: EngineCache
+
+
+def init_tenancy(app: Flask, settings: Settings, registry: Registry) -> None:
+    """Give an application its registry and engines, and the session its way to hospitals' databases."""
+    app.extensions["tenancy"] = Tenancy(registry, EngineCache(settings))
+    resolve_with("hospital", _bound_engine)
+
+
+def tenancy() -> Tenancy:
+    """Return the present application's registry and engines."""
+    return cast(Tenancy, current_app.extensions["tenancy"])
+
+
+def find_bound_hospital() -> HospitalEntry | None:
+    """Return the hospital that this unit of work is about, or None."""
+    return _bound.get()
+
+
+def bound_hospital() -> HospitalEntry:
+    """Return the hospital that this unit of work is about; raises NoHospitalBound."""
+    hospital = _bound.get()
+    if hospital is None:
+        raise NoHospitalBound("no hospital is bound: enter bind_hospital(code) first")
+    return hospital
+
+
+@contextmanager
+def bind_hospital(code: str, *, statuses: frozenset[HospitalStatus] = SERVING) -> Iterator[HospitalEntry]:
+    """Bind what happens inside to one hospital.
+
+    Raises UnknownHospital, HospitalSuspended or HospitalNotReady where it may not be served, and
+    HospitalAlreadyBound inside another binding.
+    """
+    unbind, hospital = enter_hospital(tenancy().registry.get_by_code(code), statuses)
+    try:
+        yield hospital
+    finally:
+        db.session.remove()
+        unbind()
+
+
+def enter_hospital(
+    hospital: HospitalEntry, statuses: frozenset[HospitalStatus] = SERVING
+) -> tuple[Callable[[], None], HospitalEntry]:
+    """Bind until the returned function is called: the hook of requests, whose end is a callback."""
+    already = _bound.get()
+    if already is not None:
+        raise HospitalAlreadyBound(f"{already.code} is bound; {hospital.code} cannot be bound inside")
+    _refuse_unless(hospital, statuses)
+    token: Token[HospitalEntry | None] = _bound.set(hospital)
+    bind_log(hospital=hospital.code)
+    return lambda: _bound.reset(token), hospital
+
+
+def _refuse_unless(hospital: HospitalEntry, statuses: frozenset[HospitalStatus]) -> None:
+    if hospital.status in statuses:
+        return
+    if hospital.status is HospitalStatus.SUSPENDED:
+        raise HospitalSuspended
+    if hospital.status is HospitalStatus.PROVISIONING:
+        raise HospitalNotReady
+    raise UnknownHospital
+
+
+def _bound_engine() -> sa.Engine:
+    return tenancy().engines.get(bound_hospital())

@@ -1,0 +1,178 @@
+"""A PostgreSQL server made fit for hospitals: group roles, the central database, the golden template.
+
+Everything here needs an administrative address and is safe to repeat; web processes are never given one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.pool import NullPool
+
+from app.tenancy.schema import head_revision, upgrade
+
+GROUP_ROLES: tuple[LiteralString, ...] = (
+    "vien_owner",
+    "vien_app",
+    "vien_patient",
+    "vien_sealer",
+    "vien_central_owner",
+    "vien_central_app",
+)
+BOOTSTRAP_LOCK = 7_310_001
+TEMPLATE_PREFIX = "vien_template_"
+
+
+class Cluster:
+    """Administrative acts on one PostgreSQL server."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._url = sa.make_url(admin_url).set(drivername="postgresql")
+
+    def url_of(self, database: str) -> sa.URL:
+        """Return the administrative address of one database."""
+        return self._url.set(database=database)
+
+    @contextmanager
+    def connect(self, database: str | None = None) -> Iterator[psycopg.Connection[Any]]:
+        """Open an autocommit connection, to the maintenance database where none is named."""
+        url = self._url if database is None else self.url_of(database)
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+            yield connection
+
+    @contextmanager
+    def engine(self, database: str) -> Iterator[sa.Engine]:
+        """Give an engine for one database that keeps no connection afterwards."""
+        engine = sa.create_engine(self.url_of(database).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def prepare(self) -> None:
+        """Make the group roles and close the maintenance databases to everybody else."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
+            for role in GROUP_ROLES:
+                if not role_exists(connection, role):
+                    connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+                connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+            for database in ("postgres", "template1"):
+                if owns_database(connection, database):
+                    revoke_public(connection, database)
+            connection.execute("SELECT pg_advisory_unlock(%s)", (BOOTSTRAP_LOCK,))
+
+    def create_central(self, database: str, role: str, password: str) -> None:
+        """Make the central database and the web's role there, and bring its schema to the newest revision."""
+        with self.connect() as connection:
+            if not database_exists(connection, database):
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER vien_central_owner TEMPLATE template0").format(
+                        sql.Identifier(database)
+                    )
+                )
+            revoke_public(connection, database)
+            create_login(connection, role, password, member_of="vien_central_app", limit=-1)
+            allow_connect(connection, database, role)
+        self.migrate(database, "central")
+
+    def migrate(self, database: str, history: Any) -> None:
+        """Bring one database to the newest revision of a history."""
+        with self.engine(database) as engine, engine.connect() as connection:
+            upgrade(history, connection)
+
+    def ensure_template(self) -> str:
+        """Return the golden template's name, building it when there is none at the newest revision."""
+        name = template_name()
+        with self.connect() as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
+            try:
+                if not is_template(connection, name):
+                    self._build_template(connection, name)
+            finally:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (BOOTSTRAP_LOCK,))
+        return name
+
+    def _build_template(self, connection: psycopg.Connection[Any], name: str) -> None:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER vien_owner TEMPLATE template0").format(sql.Identifier(name))
+        )
+        revoke_public(connection, name)
+        self.migrate(name, "hospital")
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+        )
+
+
+def template_name() -> str:
+    """Return the name of the golden template at the newest revision."""
+    return TEMPLATE_PREFIX + head_revision("hospital")
+
+
+def create_login(
+    connection: psycopg.Connection[Any], role: str, password: str, *, member_of: str, limit: int
+) -> None:
+    """Make a login role, or set its password anew, with the limits that hold whatever pool is in between."""
+    verb = "ALTER" if role_exists(connection, role) else "CREATE"
+    connection.execute(
+        sql.SQL("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}").format(
+            sql.SQL("ALTER" if verb == "ALTER" else "CREATE"), sql.Identifier(role), limit, password
+        )
+    )
+    connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), sql.Identifier(role)))
+    for setting, value in (
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("timezone", "UTC"),
+    ):
+        connection.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(setting), value)
+        )
+
+
+def revoke_public(connection: psycopg.Connection[Any], database: str) -> None:
+    """Let nobody connect to a database who was not told that they may."""
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+
+
+def allow_connect(connection: psycopg.Connection[Any], database: str, role: str) -> None:
+    """Let one role connect to one database: no TEMP, no CREATE."""
+    connection.execute(
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
+    )
+
+
+def role_exists(connection: psycopg.Connection[Any], role: str) -> bool:
+    """Tell whether a role exists on the server."""
+    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None
+
+
+def database_exists(connection: psycopg.Connection[Any], database: str) -> bool:
+    """Tell whether a database exists on the server."""
+    return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone() is not None
+
+
+def owns_database(connection: psycopg.Connection[Any], database: str) -> bool:
+    """Tell whether the present role may change who connects to a database."""
+    query = "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s"
+    row = connection.execute(query, (database,)).fetchone()
+    return row is not None and row[0]
+
+
+def is_template(connection: psycopg.Connection[Any], database: str) -> bool:
+    """Tell whether a database is a finished golden template; a half-made one is not marked yet."""
+    row = connection.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", (database,)).fetchone()
+    return row is not None and row[0]
+
+
+def new_password() -> str:
+    """Return a random database password."""
+    return secrets.token_urlsafe(24)

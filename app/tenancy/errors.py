@@ -1,0 +1,50 @@
+"""What can go wrong between a request and its hospital's database."""
+
+from __future__ import annotations
+
+from app.core.errors import Conflict, NotFound, Unavailable
+from app.core.i18n import _l
+
+
+class UnknownHospital(NotFound):
+    title = _l("Hospital not found")
+    default_message = _l("There is no hospital at this address.")
+    remedy = _l("Check the address that your hospital gave you.")
+
+
+class HospitalNotReady(Unavailable):
+    title = _l("This hospital is being set up")
+    default_message = _l("The hospital's database is being made. This takes a few seconds.")
+
+
+class HospitalSuspended(Unavailable):
+    title = _l("This hospital is suspended")
+    default_message = _l("Access to this hospital is suspended for the time being. Its data is kept untouched.")
+    remedy = _l("Please contact the hospital, or the operator of the platform.")
+    retry_after = 3600
+
+
+class HospitalUnavailable(Unavailable):
+    title = _l("This hospital cannot be reached")
+    default_message = _l("The hospital's database does not answer at the moment. Other hospitals are not affected.")
+
+
+class RegistryUnavailable(Unavailable):
+    default_message = _l("The register of hospitals does not answer at the moment.")
+
+
+class HospitalExists(Conflict):
+    title = _l("This code is taken")
+    default_message = _l("There is already a hospital with this code.")
+
+
+class NoHospitalBound(RuntimeError):
+    """Something asked for a hospital's data outside `bind_hospital`."""
+
+
+class HospitalAlreadyBound(RuntimeError):
+    """A unit of work that belongs to one hospital tried to bind another."""
+
+
+class WrongDatabase(RuntimeError):
+    """A database says that it belongs to somebody else; nothing is served from it."""

@@ -1,0 +1,140 @@
+"""Which hospitals there are, remembered in the process.
+
+An entry is trusted for a few seconds, and forgotten at once when another process says that it changed. When the
+central database does not answer, what is already known stays true and nothing is guessed about the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, joinedload
+
+from app.core.crypto import Keyring
+from app.core.db import db
+from app.core.logging import get_logger
+from app.tenancy.errors import RegistryUnavailable, UnknownHospital
+from app.tenancy.models import Hospital, HospitalStatus
+from app.tenancy.vault import open_password
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a hospital's database is and how to sign in; equal when an engine may be shared."""
+
+    host: str
+    port: int
+    tls_mode: str
+    database: str
+    role: str
+    password: str
+    rotated_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Whereabouts({self.role}@{self.host}:{self.port}/{self.database})"
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalEntry:
+    """What a request needs to know of its hospital."""
+
+    id: UUID
+    code: str
+    display_name: str
+    status: HospitalStatus
+    status_reason: str | None
+    timezone: str
+    locale: str
+    custom_domain: str | None
+    is_demo: bool
+    whereabouts: Whereabouts | None
+
+
+class Registry:
+    """The hospitals by code and by domain, with a limit to how long an answer is trusted."""
+
+    def __init__(self, keyring: Keyring, trusted_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._keyring = keyring
+        self._trusted_seconds = trusted_seconds
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, HospitalEntry | None]] = {}
+        self._lock = threading.Lock()
+
+    def get_by_code(self, code: str) -> HospitalEntry:
+        """Return a hospital; raises UnknownHospital or RegistryUnavailable."""
+        return self._get(f"code={code}", Hospital.code == code)
+
+    def get_by_domain(self, domain: str) -> HospitalEntry:
+        """Return the hospital that lives at a custom domain; raises like `get_by_code`."""
+        return self._get(f"domain={domain}", Hospital.custom_domain == domain)
+
+    def forget(self) -> None:
+        """Trust no earlier answer any more, but keep it for when the central database is away."""
+        with self._lock:
+            self._known = {key: (float("-inf"), entry) for key, (_, entry) in self._known.items()}
+
+    def _get(self, key: str, condition: sa.ColumnElement[bool]) -> HospitalEntry:
+        known = self._known.get(key)
+        if known is None or self._monotonic() > known[0]:
+            known = self._refresh(key, condition, known)
+        if known[1] is None:
+            raise UnknownHospital
+        return known[1]
+
+    def _refresh(
+        self, key: str, condition: sa.ColumnElement[bool], known: tuple[float, HospitalEntry | None] | None
+    ) -> tuple[float, HospitalEntry | None]:
+        try:
+            entry = self._read(condition)
+        except DBAPIError as error:
+            if known is None or known[1] is None:
+                raise RegistryUnavailable from error
+            log.warning("central database away, serving from memory", key=key)
+            entry = known[1]
+        fresh = (self._monotonic() + self._trusted_seconds, entry)
+        with self._lock:
+            if entry is not None or len(self._known) < 10_000:  # unknown codes must not fill the memory
+                self._known[key] = fresh
+        return fresh
+
+    def _read(self, condition: sa.ColumnElement[bool]) -> HospitalEntry | None:
+        with Session(db.engine) as session:
+            hospital = session.scalar(sa.select(Hospital).where(condition).options(joinedload(Hospital.database)))
+            return None if hospital is None else self._entry(hospital)
+
+    def _entry(self, hospital: Hospital) -> HospitalEntry:
+        return HospitalEntry(
+            id=hospital.id,
+            code=hospital.code,
+            display_name=hospital.display_name,
+            status=hospital.status,
+            status_reason=hospital.status_reason,
+            timezone=hospital.timezone,
+            locale=hospital.locale,
+            custom_domain=hospital.custom_domain,
+            is_demo=hospital.is_demo,
+            whereabouts=self._whereabouts(hospital),
+        )
+
+    def _whereabouts(self, hospital: Hospital) -> Whereabouts | None:
+        database = hospital.database
+        if database is None:
+            return None
+        return Whereabouts(
+            host=database.cluster.host,
+            port=database.cluster.port,
+            tls_mode=database.cluster.tls_mode,
+            database=database.database_name,
+            role=database.login_role,
+            password=open_password(self._keyring, database),
+            rotated_at=database.rotated_at,
+        )

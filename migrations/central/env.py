@@ -1,0 +1,5 @@
+"""Alembic's entrance to the central history."""
+
+from app.tenancy.migrating import run
+
+run("central")
