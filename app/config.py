@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     environment: Literal["production", "development", "test"] = "production"
     database_url: str = Field(description="central database, application role")
     database_admin_url: str | None = Field(
-        default=None, description="a role that may create databases and roles; for workers and commands, never for web"
+        default=None,
+        description="a role that may create databases and roles; for workers and commands, never for web",
     )
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: str = Field(min_length=32, description="signs cookies and jobs")

@@ -169,9 +169,7 @@ class Edited:
     """When and by whom a row was made and last changed."""
 
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=sa.func.now())
-    updated_at: Mapped[datetime] = mapped_column(
-        default=clock.now, onupdate=clock.now, server_default=sa.func.now()
-    )
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now, server_default=sa.func.now())
     created_by: Mapped[UUID | None] = mapped_column(default=None)
     updated_by: Mapped[UUID | None] = mapped_column(default=None)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from flask_babel.speaklater import LazyString
 
 from app.core.i18n import _l
 
-Text = str | LazyString
+Text: TypeAlias = str | LazyString
 
 
 class VienError(Exception):

@@ -10,7 +10,8 @@ from flask_babel.speaklater import LazyString
 
 def _(message: str, **variables: Any) -> str:
     """Translate a message now, into the language of the present request or job."""
-    return gettext(message, **variables)
+    translated: str = gettext(message, **variables)
+    return translated
 
 
 def _l(message: str, **variables: Any) -> LazyString:

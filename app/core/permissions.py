@@ -37,7 +37,8 @@ def declare(code: str, portal: str, title: Text) -> Permission:
 def list_permissions(portal: str | None = None) -> list[Permission]:
     """Return the declared permissions, of one portal or of all, by code."""
     return sorted(
-        (entry for entry in _registry.values() if portal in (None, entry.portal)), key=lambda entry: entry.code
+        (entry for entry in _registry.values() if portal in (None, entry.portal)),
+        key=lambda entry: entry.code,
     )
 
 

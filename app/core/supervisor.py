@@ -49,9 +49,7 @@ class _Run:
     start_at: float = 0.0
 
     def too_many_deaths(self) -> bool:
-        return (
-            len(self.deaths) == DEATHS_BEFORE_GIVING_UP and self.deaths[-1] - self.deaths[0] < DEATHS_WITHIN
-        )
+        return len(self.deaths) == DEATHS_BEFORE_GIVING_UP and self.deaths[-1] - self.deaths[0] < DEATHS_WITHIN
 
 
 class GaveUpError(Exception):
@@ -104,9 +102,7 @@ class Supervisor:
                     if on_ready is not None:
                         on_ready()
                 if not ready and time.monotonic() > ready_limit:
-                    raise GaveUpError(
-                        f"{self._health_url} did not answer within {self._ready_seconds:.0f} seconds"
-                    )
+                    raise GaveUpError(f"{self._health_url} did not answer within {self._ready_seconds:.0f} seconds")
                 if self._watch is not None and time.monotonic() > next_watch:
                     self._watch()
                     next_watch = time.monotonic() + WATCH_EVERY
@@ -144,9 +140,7 @@ class Supervisor:
         run.deaths.append(time.monotonic())
         how = _ending(process.returncode)
         if run.too_many_deaths():
-            raise GaveUpError(
-                f"{run.child.name} died {DEATHS_BEFORE_GIVING_UP} times within a minute, at last {how}"
-            )
+            raise GaveUpError(f"{run.child.name} died {DEATHS_BEFORE_GIVING_UP} times within a minute, at last {how}")
         recent = sum(1 for death in run.deaths if time.monotonic() - death < DEATHS_WITHIN)
         pause = min(self._back_off * 2 ** (recent - 1), LONGEST_BACK_OFF)
         run.start_at = time.monotonic() + pause

@@ -116,9 +116,7 @@ def template_name() -> str:
     return TEMPLATE_PREFIX + head_revision("hospital")
 
 
-def create_login(
-    connection: psycopg.Connection[Any], role: str, password: str, *, member_of: str, limit: int
-) -> None:
+def create_login(connection: psycopg.Connection[Any], role: str, password: str, *, member_of: str, limit: int) -> None:
     """Make a login role, or set its password anew, with the limits that hold whatever pool is in between."""
     verb = "ALTER" if role_exists(connection, role) else "CREATE"
     connection.execute(

@@ -68,7 +68,7 @@ class EngineCache:
 
     def _make(self, hospital_id: UUID, place: Whereabouts) -> sa.Engine:
         pool = QueuePool(
-            lambda: connect(place, self._settings.connect_timeout_seconds),  # type: ignore[arg-type, return-value]
+            lambda: connect(place, self._settings.connect_timeout_seconds),  # type: ignore[arg-type]
             pool_size=self._settings.pool_size,
             max_overflow=self._settings.pool_overflow,
             timeout=self._settings.pool_timeout_seconds,

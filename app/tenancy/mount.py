@@ -32,7 +32,12 @@ class TenantMount:
     """WSGI middleware that reads the hospital from host and path."""
 
     def __init__(
-        self, app: WSGIApp, *, platform_host: str, host_suffix: str | None = None, default_code: str | None = None
+        self,
+        app: WSGIApp,
+        *,
+        platform_host: str,
+        host_suffix: str | None = None,
+        default_code: str | None = None,
     ) -> None:
         self._app = app
         self._platform_host = platform_host.lower()

@@ -52,7 +52,21 @@ log = get_logger(__name__)
 
 CODE = re.compile(r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")
 RESERVED_CODES = frozenset(
-    {"admin", "api", "app", "central", "demo", "hospital", "h", "metrics", "patient", "platform", "static", "vien", "www"}
+    {
+        "admin",
+        "api",
+        "app",
+        "central",
+        "demo",
+        "hospital",
+        "h",
+        "metrics",
+        "patient",
+        "platform",
+        "static",
+        "vien",
+        "www",
+    }
 )
 CONNECTION_LIMIT = 40
 

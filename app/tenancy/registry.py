@@ -62,7 +62,9 @@ class HospitalEntry:
 class Registry:
     """The hospitals by code and by domain, with a limit to how long an answer is trusted."""
 
-    def __init__(self, keyring: Keyring, trusted_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, keyring: Keyring, trusted_seconds: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._keyring = keyring
         self._trusted_seconds = trusted_seconds
         self._monotonic = monotonic

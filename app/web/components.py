@@ -82,7 +82,13 @@ def described_by(field: Field, hint: object = None) -> dict[str, str]:
 
 
 def input_attributes(
-    field: Field, css: str, hint: object = None, extra: Mapping[str, Any] | None = None, *, keep: bool = False, **named: Any
+    field: Field,
+    css: str,
+    hint: object = None,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    keep: bool = False,
+    **named: Any,
 ) -> dict[str, Any]:
     """Return the HTML attributes of an input: class, description, validity, and what the page asks for."""
     attributes: dict[str, Any] = {"class": css, **described_by(field, hint)}

@@ -112,7 +112,11 @@ def _invalid() -> ShowcaseForm:
     form = ShowcaseForm(
         formdata=None,
         prefix="invalid-",
-        data={"national_id": "0791840", "visit_date": "31/02/2026", "birth_date": {"day": "31", "month": "2", "year": "1984"}},
+        data={
+            "national_id": "0791840",
+            "visit_date": "31/02/2026",
+            "birth_date": {"day": "31", "month": "2", "year": "1984"},
+        },
     )
     messages = {
         form.full_name: _l("Enter the full name"),

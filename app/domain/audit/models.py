@@ -81,7 +81,5 @@ class OutboxEvent(HospitalModel):
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=sa.func.now())
 
     __table_args__ = (
-        sa.Index(
-            "ix_outbox_events_sequence_unplaced", "sequence", postgresql_where=sa.text("position IS NULL")
-        ),
+        sa.Index("ix_outbox_events_sequence_unplaced", "sequence", postgresql_where=sa.text("position IS NULL")),
     )

@@ -47,16 +47,12 @@ class StaffUser(Identified, Edited, Versioned, Credentials, HospitalModel):
     phone: Mapped[str | None]
     department_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("departments.id"), index=True)
     specialization: Mapped[str | None]
-    licence_number: Mapped[str | None] = mapped_column(
-        doc="practice licence (chứng chỉ hành nghề) of clinicians"
-    )
+    licence_number: Mapped[str | None] = mapped_column(doc="practice licence (chứng chỉ hành nghề) of clinicians")
     locale: Mapped[str] = mapped_column(default="vi", server_default="vi")
     deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
-        sa.Index(
-            "uq_staff_users_username", "username", unique=True, postgresql_where=sa.text("deleted_at IS NULL")
-        ),
+        sa.Index("uq_staff_users_username", "username", unique=True, postgresql_where=sa.text("deleted_at IS NULL")),
     )
 
 
@@ -83,9 +79,7 @@ class RolePermission(HospitalModel):
     __tablename__ = "role_permissions"
 
     role_id: Mapped[UUID] = mapped_column(sa.ForeignKey("roles.id"), primary_key=True)
-    permission_code: Mapped[str] = mapped_column(
-        sa.ForeignKey("permissions.code"), primary_key=True, index=True
-    )
+    permission_code: Mapped[str] = mapped_column(sa.ForeignKey("permissions.code"), primary_key=True, index=True)
 
 
 class StaffRole(HospitalModel):

@@ -1,0 +1,131 @@
+"""Vien: many hospitals on one platform, sharing nothing. This is the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import base64
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.config import Settings, load_settings
+from app.core.crypto import BlindIndex, Keyring
+from app.core.db import db
+from app.core.logging import configure_logging
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application; raises BadSettings, or UnguardedRoute where a view declares no permission."""
+    settings = settings or load_settings()
+    app = Flask("app", static_folder=None)
+    _configure(app, settings)
+    _connect(app, settings)
+    _protect(app, settings)
+    _present(app, settings)
+    _open_portals(app)
+    _add_commands(app)
+    _mount(app, settings)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    configure_logging(settings.log_level, settings.log_format)
+    app.extensions["settings"] = settings
+    app.extensions["keyring"] = Keyring.parse(settings.vien_keys)
+    app.extensions["blind_index"] = BlindIndex(base64.b64decode(settings.vien_blind_index_key))
+    app.config.update(
+        TESTING=settings.environment == "test",
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        WTF_CSRF_CHECK_DEFAULT=False,  # the guards ask for the token, after they have asked who it is
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: long notes must not expire
+    )
+
+
+def _connect(app: Flask, settings: Settings) -> None:
+    from flask_migrate import Migrate
+
+    from app.core.queue import init_queue
+    from app.tenancy.binding import init_tenancy
+    from app.tenancy.registry import Registry
+
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.pool_overflow,
+        "pool_timeout": settings.pool_timeout_seconds,
+        "connect_args": {"connect_timeout": settings.connect_timeout_seconds, "application_name": "vien"},
+        "hide_parameters": True,
+    }
+    db.init_app(app)
+    Migrate(app, db)
+    init_queue(app, settings.redis_url)
+    init_tenancy(app, settings, Registry(app.extensions["keyring"], settings.registry_seconds))
+
+
+def _protect(app: Flask, settings: Settings) -> None:
+    from app.web.binding import init_binding
+    from app.web.errors import init_errors
+    from app.web.guards import csrf
+    from app.web.principals import init_principals
+    from app.web.security import init_security
+    from app.web.sessions import init_sessions
+    from app.web.units import init_units
+
+    init_sessions(app, settings)
+    init_binding(app)
+    init_principals(app)
+    csrf.init_app(app)
+    init_security(app, settings)
+    init_units(app)
+    init_errors(app)
+
+
+def _present(app: Flask, settings: Settings) -> None:
+    from app.web.assets import init_assets
+    from app.web.components import register_components
+    from app.web.i18n import init_i18n
+    from app.web.render import init_render
+    from app.web.templates import init_templates
+
+    init_i18n(app)
+    init_templates(app)
+    init_assets(app)
+    register_components(app)
+    init_render(app)
+
+
+def _open_portals(app: Flask) -> None:
+    from app.admin import admin
+    from app.domain import presets
+    from app.hospital import hospital
+    from app.patient import patient
+    from app.web.guards import refuse_unguarded
+    from app.web.health import health
+    from app.web.landing import landing
+
+    presets.register()
+    for blueprint in (health, landing, admin, hospital, patient):
+        app.register_blueprint(blueprint)
+    refuse_unguarded(app)
+
+
+def _add_commands(app: Flask) -> None:
+    from app.cli import add_commands
+
+    add_commands(app)
+
+
+def _mount(app: Flask, settings: Settings) -> None:
+    from urllib.parse import urlsplit
+
+    from app.tenancy.mount import TenantMount
+
+    app.wsgi_app = TenantMount(  # type: ignore[method-assign]
+        app.wsgi_app,
+        platform_host=urlsplit(settings.base_url).hostname or "",
+        host_suffix=settings.hospital_host_suffix,
+        default_code=settings.default_hospital,
+    )
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -1,0 +1,14 @@
+"""The command line: each command calls one operation. Data on stdout, progress and logs on stderr."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def add_commands(app: Flask) -> None:
+    """Give an application its commands."""
+    from app.cli.hospital import hospital_commands
+    from app.cli.platform import platform_commands
+
+    app.cli.add_command(hospital_commands)
+    app.cli.add_command(platform_commands)

@@ -1,0 +1,149 @@
+"""Putting work on a queue: signed JSON whose name comes from a registry. PostgreSQL stays the truth; Redis only wakes.
+
+A JSON job could otherwise name any importable function, so a worker performs nothing that is not registered here
+under a name and signed with the platform's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from flask import Flask, current_app
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.core.ids import new_token
+from app.core.logging import get_logger
+
+log = get_logger(__name__)
+
+VERSION = 1
+PERFORM = "app.jobs.worker.perform"
+QUEUES = ("fleet", "hospital")
+
+
+class BadJob(Exception):
+    """A job that was not signed here, is of another version, or names nothing that is registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """A registered kind of work."""
+
+    name: str
+    run: Callable[..., None]
+    queue: str
+    for_hospital: bool
+    timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One piece of work: what, for which hospital, with which arguments."""
+
+    name: str
+    hospital: str | None
+    args: dict[str, Any] = field(default_factory=dict)
+    nonce: str = ""
+
+
+_kinds: dict[str, JobKind] = {}
+
+
+def job(
+    name: str, *, queue: str, for_hospital: bool, timeout_seconds: int = 300
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a kind of work. One for a hospital runs bound to it."""
+
+    def register(run: Callable[..., None]) -> Callable[..., None]:
+        if queue not in QUEUES:
+            raise ValueError(f"no worker watches the queue {queue!r}")
+        if name in _kinds:
+            raise ValueError(f"job {name!r} is registered twice")
+        _kinds[name] = JobKind(name, run, queue, for_hospital, timeout_seconds)
+        return run
+
+    return register
+
+
+def get_kind(name: str) -> JobKind:
+    """Return a registered kind of work; raises BadJob."""
+    if name not in _kinds:
+        raise BadJob(f"no job is registered as {name!r}")
+    return _kinds[name]
+
+
+def init_queue(app: Flask, redis_url: str) -> None:
+    """Give an application its connection to Redis; nothing is connected before it is used."""
+    app.extensions["redis"] = Redis.from_url(redis_url, socket_connect_timeout=2, health_check_interval=30)
+
+
+def redis_connection() -> Redis:
+    """Return the application's connection to Redis."""
+    return cast(Redis, current_app.extensions["redis"])
+
+
+def queue_named(name: str) -> Queue:
+    """Return one of the queues that workers watch."""
+    return Queue(name, connection=redis_connection(), serializer=JSONSerializer)
+
+
+def enqueue(name: str, *, hospital: str | None = None, **args: Any) -> bool:
+    """Ask a worker to do a piece of work soon; tell whether it could be asked.
+
+    False means that Redis does not answer. What must happen is in PostgreSQL anyway, and the schedule finds it there.
+    """
+    kind = get_kind(name)
+    if kind.for_hospital != (hospital is not None):
+        raise ValueError(f"job {name!r} {'needs a' if kind.for_hospital else 'takes no'} hospital")
+    text = sign(Envelope(name, hospital, args, new_token()))
+    try:
+        queue_named(kind.queue).enqueue(
+            PERFORM, text, job_timeout=kind.timeout_seconds, result_ttl=0, failure_ttl=7 * 86_400
+        )
+    except RedisError as error:
+        log.warning("queue away; the schedule will find the work", job=name, error=type(error).__name__)
+        return False
+    return True
+
+
+def sign(envelope: Envelope) -> str:
+    """Write an envelope as signed text."""
+    body = json.dumps(
+        {
+            "version": VERSION,
+            "name": envelope.name,
+            "hospital": envelope.hospital,
+            "args": envelope.args,
+            "nonce": envelope.nonce,
+        },
+        sort_keys=True,
+    )
+    return json.dumps({"body": body, "mac": _mac(body)})
+
+
+def verify(text: str) -> Envelope:
+    """Read a signed envelope; raises BadJob."""
+    try:
+        outer = json.loads(text)
+        body, mac = outer["body"], outer["mac"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadJob("not an envelope") from error
+    if not hmac.compare_digest(_mac(body), mac):
+        raise BadJob("the signature is not ours")
+    facts = json.loads(body)
+    if facts["version"] != VERSION:
+        raise BadJob(f"version {facts['version']} is not understood")
+    return Envelope(facts["name"], facts["hospital"], facts["args"], facts["nonce"])
+
+
+def _mac(body: str) -> str:
+    key = hashlib.sha256(b"job\x00" + current_app.config["SECRET_KEY"].encode()).digest()
+    return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()

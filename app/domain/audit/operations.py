@@ -1,0 +1,77 @@
+"""Writing down what happened: one statement for the audit row and the outbox event, one row for a read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.ids import new_id
+from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
+
+
+def record_change(
+    actor: Actor,
+    action: str,
+    *,
+    subject_type: str,
+    subject_id: UUID,
+    patient_id: UUID | None = None,
+    changes: dict[str, Any] | None = None,
+    event: dict[str, Any] | None = None,
+    session: Session | None = None,
+) -> None:
+    """Write an audit row, and with `event` an outbox event of the same name, in the present transaction.
+
+    `changes` names fields and ids, never clinical values. Both rows go in one statement: neither exists without the
+    other, and it costs one round trip.
+    """
+    audit = sa.insert(AuditEntry).values(
+        **_who(actor, action, subject_type, subject_id), patient_id=patient_id, changes=changes or {}
+    )
+    statement: sa.Insert = audit
+    if event is not None:
+        statement = (
+            sa.insert(OutboxEvent)
+            .values(
+                id=new_id(),
+                kind=action,
+                subject_type=subject_type,
+                subject_id=subject_id,
+                payload=event,
+                created_at=clock.now(),
+            )
+            .add_cte(audit.cte("audit"))
+        )
+    (session or db.session).execute(statement)
+
+
+def record_access(
+    actor: Actor, action: str, *, subject_type: str, subject_id: UUID | None, patient_ids: Iterable[UUID]
+) -> None:
+    """Write down that somebody saw data of these patients; an empty page is nobody's and leaves no row."""
+    seen = list(dict.fromkeys(patient_ids))
+    if seen:
+        values = {**_who(actor, action, subject_type, subject_id), "patient_ids": seen}
+        db.session.execute(sa.insert(AccessEntry), values)
+
+
+def _who(actor: Actor, action: str, subject_type: str, subject_id: UUID | None) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "at": clock.now(),
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "action": action,
+        "subject_type": subject_type,
+        "subject_id": subject_id,
+        "address": actor.address,
+        "request_id": actor.request_id,
+    }

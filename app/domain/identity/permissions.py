@@ -1,0 +1,57 @@
+"""What operators, staff and patients may be allowed to do, and the roles a hospital starts with."""
+
+from __future__ import annotations
+
+from app.core.i18n import _l
+from app.core.permissions import declare
+from app.tenancy.models import OperatorRole
+
+VIEW_HOSPITALS = declare("hospitals.view", "admin", _l("See hospitals and how they do"))
+CREATE_HOSPITALS = declare("hospitals.create", "admin", _l("Create hospitals"))
+VIEW_PLATFORM_AUDIT = declare("platform_audit.view", "admin", _l("Read the platform's audit log"))
+VIEW_COMPONENTS = declare("components.view", "admin", _l("See the interface components"))
+
+VIEW_PATIENTS = declare("patients.view", "hospital", _l("Find patients and see who they are"))
+REGISTER_PATIENTS = declare("patients.register", "hospital", _l("Register patients and correct their data"))
+VIEW_APPOINTMENTS = declare("appointments.view", "hospital", _l("See the day's appointments"))
+CHECK_IN = declare("appointments.check_in", "hospital", _l("Check patients in"))
+BOOK_FOR_PATIENTS = declare("appointments.book", "hospital", _l("Book and cancel visits for patients"))
+RECORD_VITALS = declare("vitals.record", "hospital", _l("Record vital signs"))
+VIEW_RECORDS = declare("records.view", "hospital", _l("Read medical records"))
+WRITE_RECORDS = declare("records.write", "hospital", _l("Write and sign medical records"))
+PRESCRIBE = declare("prescriptions.write", "hospital", _l("Prescribe medicines"))
+VIEW_ACCESS_LOG = declare("access_log.view", "hospital", _l("See who has looked at a patient"))
+
+OWN_RECORD = declare("own.record", "patient", _l("See one's own record"))
+OWN_APPOINTMENTS = declare("own.appointments", "patient", _l("Book and cancel one's own visits"))
+
+PATIENT_PERMISSIONS = frozenset({OWN_RECORD.code, OWN_APPOINTMENTS.code})
+
+ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
+    "doctor": (
+        "Bác sĩ",
+        frozenset(
+            p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS, WRITE_RECORDS, PRESCRIBE)
+        ),
+    ),
+    "nurse": (
+        "Điều dưỡng",
+        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS)),
+    ),
+    "receptionist": (
+        "Tiếp đón",
+        frozenset(p.code for p in (VIEW_PATIENTS, REGISTER_PATIENTS, VIEW_APPOINTMENTS, CHECK_IN, BOOK_FOR_PATIENTS)),
+    ),
+    "administrator": (
+        "Quản trị bệnh viện",
+        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, VIEW_ACCESS_LOG)),
+    ),
+}
+
+OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {
+    OperatorRole.SUPER_ADMIN: frozenset(
+        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, VIEW_PLATFORM_AUDIT, VIEW_COMPONENTS)
+    ),
+    OperatorRole.TECHNICIAN: frozenset(p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, VIEW_COMPONENTS)),
+    OperatorRole.SUPPORT: frozenset(p.code for p in (VIEW_HOSPITALS,)),
+}

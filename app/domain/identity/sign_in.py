@@ -1,0 +1,111 @@
+"""Signing in: password, the second factor where one is enrolled, then a session. Whoever is wrong gets one answer."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.core import clock
+from app.core.crypto import Keyring
+from app.core.db import db
+from app.core.errors import InvalidValue, TooManyAttempts
+from app.core.i18n import _l
+from app.core.unit_of_work import apart
+from app.domain.identity.accounts import Account
+from app.domain.identity.models import PatientUser, StaffUser
+from app.domain.identity.passwords import password_fits
+from app.domain.identity.throttle import seconds_left, wait_after
+from app.domain.identity.totp import accept_code
+from app.domain.patients.models import Patient
+from app.tenancy.models import PlatformUser
+
+AnyAccount = TypeVar("AnyAccount", PlatformUser, StaffUser, PatientUser)
+
+
+class WrongCredentials(InvalidValue):
+    default_message = _l("The sign-in name or the password is not right.")
+
+
+class WrongCode(InvalidValue):
+    default_message = _l("The code is not right, or it was used already. Wait for the next one.")
+
+
+def check_operator(username: str, password: str) -> PlatformUser:
+    """Return the operator with this name and password; raises WrongCredentials or TooManyAttempts."""
+    query = sa.select(PlatformUser).where(PlatformUser.username == username.strip().lower())
+    return _check(db.session.scalar(query), password)
+
+
+def check_staff(username: str, password: str) -> StaffUser:
+    """Return the member of staff with this name and password; raises WrongCredentials or TooManyAttempts."""
+    query = sa.select(StaffUser).where(StaffUser.username == username.strip().lower(), StaffUser.deleted_at.is_(None))
+    return _check(db.session.scalar(query), password)
+
+
+def check_patient(identifier: str, password: str) -> PatientUser:
+    """Return the account of the patient with this CCCD or E.164 phone; raises WrongCredentials or TooManyAttempts.
+
+    A phone may be shared by a family: then the password decides between its accounts.
+    """
+    query = (
+        sa.select(PatientUser)
+        .join(Patient, Patient.id == PatientUser.patient_id)
+        .where(sa.or_(Patient.cccd == identifier, Patient.phone == identifier), Patient.deleted_at.is_(None))
+        .order_by(PatientUser.created_at)
+        .limit(5)
+    )
+    accounts = list(db.session.scalars(query))
+    fitting = [a for a in accounts if len(accounts) > 1 and password_fits(password, a.password_hash)]
+    return _check(next(iter(fitting or accounts), None), password)
+
+
+def check_code(keyring: Keyring, account: Account, code: str) -> None:
+    """Accept a second factor; raises WrongCode or TooManyAttempts."""
+    _refuse_throttled(account)
+    if not accept_code(keyring, account, code):
+        _count_failure(account)
+        raise WrongCode(field="code")
+    account.failed_sign_ins, account.throttled_until = 0, None
+
+
+def _check(account: AnyAccount | None, password: str) -> AnyAccount:
+    if account is not None:
+        _refuse_throttled(account)
+    fits = password_fits(password, account.password_hash if account is not None else None)
+    if account is not None and not fits:
+        _count_failure(account)
+    if account is None or not fits or account.disabled_at is not None:
+        raise WrongCredentials(field="password")
+    if account.totp_ciphertext is None:
+        account.failed_sign_ins, account.throttled_until = 0, None
+    return account
+
+
+def _refuse_throttled(account: Account) -> None:
+    wait = seconds_left(account.throttled_until, clock.now())
+    if wait:
+        raise TooManyAttempts(wait, _l("Too many attempts. Please wait %(seconds)s seconds.", seconds=wait))
+
+
+def _count_failure(account: Account) -> None:
+    """Count in a transaction of its own: the request that failed is rolled back, the count is not."""
+    kind: Any = type(account)
+    account_id = account.id
+    db.session.rollback()
+    with apart() as session:
+        failures = _increment(session, kind, account_id)
+        session.execute(
+            sa.update(kind).where(kind.id == account_id).values(throttled_until=clock.now() + wait_after(failures))
+        )
+
+
+def _increment(session: Any, kind: Any, account_id: UUID) -> int:
+    query = (
+        sa.update(kind)
+        .where(kind.id == account_id)
+        .values(failed_sign_ins=kind.failed_sign_ins + 1)
+        .returning(kind.failed_sign_ins)
+    )
+    return int(session.execute(query).scalar_one())

@@ -1,0 +1,60 @@
+"""Staff accounts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.errors import InvalidValue
+from app.core.i18n import _l
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import Role, StaffRole, StaffUser
+from app.domain.identity.passwords import STAFF_LENGTH, check_new_password, hash_password
+
+
+def create_staff(
+    actor: Actor,
+    *,
+    username: str,
+    full_name: str,
+    password: str,
+    role_codes: tuple[str, ...],
+    department_id: UUID | None = None,
+    specialization: str | None = None,
+    licence_number: str | None = None,
+    email: str | None = None,
+) -> StaffUser:
+    """Create an account with roles; raises InvalidValue for a taken name, an unknown role or a weak password."""
+    check_new_password(password, shortest=STAFF_LENGTH)
+    roles = list(db.session.scalars(sa.select(Role).where(Role.code.in_(role_codes))))
+    if len(roles) != len(set(role_codes)):
+        raise InvalidValue(_l("Choose roles that the hospital has."), field="roles")
+    staff = StaffUser(
+        username=username.strip().lower(),
+        full_name=full_name,
+        email=email,
+        department_id=department_id,
+        specialization=specialization,
+        licence_number=licence_number,
+        password_hash=hash_password(password),
+        created_by=actor.id,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(staff)
+    except IntegrityError:
+        raise InvalidValue(_l("This sign-in name is taken."), field="username") from None
+    db.session.execute(sa.insert(StaffRole), [{"staff_id": staff.id, "role_id": role.id} for role in roles])
+    record_change(
+        actor,
+        "staff.create",
+        subject_type="staff_user",
+        subject_id=staff.id,
+        changes={"roles": [None, sorted(role_codes)]},
+        event={},
+    )
+    return staff

@@ -1,0 +1,69 @@
+"""What a new hospital starts with before anybody works there: permissions, roles, departments, formulary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core.db import db
+from app.core.ids import new_id
+from app.core.permissions import list_permissions
+from app.domain.identity.models import Role, RolePermission, StaffPermission
+from app.domain.identity.permissions import ROLE_PRESETS
+from app.domain.organisation.models import Department
+from app.domain.prescriptions.formulary import starting_formulary
+from app.domain.prescriptions.models import Medicine
+from app.tenancy.provisioning import seeds_new_hospitals
+
+DEPARTMENTS: tuple[tuple[str, str, str], ...] = (
+    ("NOI", "Khoa Nội tổng quát", "General Medicine"),
+    ("NHI", "Khoa Nhi", "Paediatrics"),
+    ("SAN", "Khoa Phụ sản", "Obstetrics and Gynaecology"),
+    ("NGOAI", "Khoa Ngoại", "Surgery"),
+    ("TIM", "Khoa Tim mạch", "Cardiology"),
+    ("TMH", "Khoa Tai Mũi Họng", "Ear, Nose and Throat"),
+)
+
+
+def register() -> None:
+    """Have every new hospital filled with the presets."""
+    for seeder in (seed_permissions, seed_roles, seed_departments, seed_formulary):
+        seeds_new_hospitals(seeder)
+
+
+def seed_permissions() -> None:
+    """Write the registry of the staff's permissions into the hospital, so that roles can refer to it."""
+    rows = [{"code": permission.code} for permission in list_permissions("hospital")]
+    db.session.execute(insert(StaffPermission).on_conflict_do_nothing(), rows)
+
+
+def seed_roles() -> None:
+    """Give the hospital the preset roles that it does not have yet; its own changes to them stay."""
+    present = set(db.session.scalars(sa.select(Role.code)))
+    for code, (name, permissions) in ROLE_PRESETS.items():
+        if code in present:
+            continue
+        role = Role(code=code, name=name)
+        db.session.add(role)
+        db.session.flush()
+        db.session.execute(
+            sa.insert(RolePermission),
+            [{"role_id": role.id, "permission_code": entry} for entry in permissions],
+        )
+
+
+def seed_departments() -> None:
+    """Give the hospital its first departments."""
+    rows = [
+        {"id": new_id(), "code": code, "name": name, "name_en": name_en, "position": position}
+        for position, (code, name, name_en) in enumerate(DEPARTMENTS)
+    ]
+    db.session.execute(insert(Department).on_conflict_do_nothing(index_elements=["code"]), rows)
+
+
+def seed_formulary() -> None:
+    """Give the hospital the starting formulary."""
+    rows = [{"id": new_id(), **asdict(entry)} for entry in starting_formulary()]
+    db.session.execute(insert(Medicine).on_conflict_do_nothing(index_elements=["code"]), rows)

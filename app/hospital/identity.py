@@ -1,0 +1,50 @@
+"""Staff sign in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.permissions import public
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import StaffSession, StaffUser
+from app.domain.identity.sessions import STAFF_LIMITS, find_staff
+from app.domain.identity.sign_in import check_staff
+from app.hospital import hospital
+from app.web.render import see_other
+from app.web.sign_in import Portal, add_sign_in
+
+
+def _find_account(account_id: UUID) -> StaffUser | None:
+    return db.session.get(StaffUser, account_id)
+
+
+def _record(actor: Actor, action: str, account: Any) -> None:
+    record_change(actor, action, subject_type="staff_user", subject_id=account.id)
+
+
+@hospital.get("/")
+@public
+def index() -> BaseResponse:
+    """Go to the first page; who is not signed in is asked there."""
+    return see_other(url_for("hospital.today"))
+
+
+add_sign_in(
+    hospital,
+    Portal(
+        check=check_staff,
+        find_account=_find_account,
+        find_signed_in=find_staff,
+        session_model=StaffSession,
+        owner="staff_id",
+        limits=STAFF_LIMITS,
+        home="hospital.today",
+        record=_record,
+    ),
+)

@@ -1,0 +1,1 @@
+"""What the three portals share: binding, guards, rendering, forms, errors. It knows no portal by heart."""

@@ -1,0 +1,159 @@
+"""Every error becomes one page, in the reader's language, with the request id: generic outside, complete in the log."""
+
+from __future__ import annotations
+
+import psycopg
+from flask import Flask, Response, flash, make_response, render_template, request, session, url_for
+from flask_limiter.errors import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.db import db
+from app.core.errors import (
+    Forbidden,
+    InvalidValue,
+    NotFound,
+    NotSignedIn,
+    StaleVersion,
+    TooManyAttempts,
+    Unavailable,
+    VienError,
+)
+from app.core.i18n import _, _l
+from app.core.logging import get_logger
+from app.tenancy.binding import find_bound_hospital
+from app.tenancy.errors import HospitalUnavailable, RegistryUnavailable, WrongDatabase
+from app.web.binding import request_id
+from app.web.render import see_other
+from app.web.sessions import portal_of
+
+log = get_logger(__name__)
+
+
+class BadRequest(VienError):
+    status = 400
+    title = _l("This request could not be understood")
+    default_message = _l("The address or the form is not complete.")
+    remedy = _l("Go back, reload the page and try again.")
+
+
+class FormExpired(BadRequest):
+    title = _l("This form has expired")
+    default_message = _l("The form was open for too long, or cookies are switched off. Nothing was changed.")
+    remedy = _l("Go back, reload the page and send the form again.")
+
+
+class WrongMethod(VienError):
+    status = 405
+    title = _l("This page cannot be used that way")
+    default_message = _l("The page does not accept this kind of request.")
+
+
+class TooLarge(VienError):
+    status = 413
+    title = _l("This is too large")
+    default_message = _l("What was sent is larger than the system accepts. Nothing was changed.")
+    remedy = _l("Send less text, or a smaller file.")
+
+
+HTTP_ERRORS: dict[int, type[VienError]] = {
+    400: BadRequest,
+    401: NotSignedIn,
+    403: Forbidden,
+    404: NotFound,
+    405: WrongMethod,
+    413: TooLarge,
+    422: InvalidValue,
+    503: Unavailable,
+}
+
+
+def init_errors(app: Flask) -> None:
+    """Map every kind of error to its page."""
+    app.register_error_handler(NotSignedIn, _ask_to_sign_in)
+    app.register_error_handler(VienError, show)
+    app.register_error_handler(CSRFError, lambda _error: show(FormExpired()))
+    app.register_error_handler(RateLimitExceeded, _rate_limited)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(StaleDataError, lambda _error: show(StaleVersion()))
+    app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(PoolTimeout, _database)
+    app.register_error_handler(WrongDatabase, _database)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def show(error: VienError) -> Response:
+    """Return the page of an error."""
+    retry_after = getattr(error, "retry_after", None)
+    body = render_template(
+        "errors/error.html",
+        status=error.status,
+        title=error.title,
+        message=error.message,
+        remedy=error.remedy,
+        retry_after=retry_after,
+        request_id=request_id(),
+    )
+    response = make_response(body, error.status)
+    if retry_after:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _ask_to_sign_in(error: NotSignedIn) -> BaseResponse:
+    """Send a reader to the sign-in page and back afterwards; tell a writer that nothing was saved."""
+    db.session.rollback()
+    portal = portal_of(request)
+    if portal is None:
+        return show(error)
+    if request.method in ("GET", "HEAD"):
+        wanted = request.full_path.rstrip("?")
+        return see_other(url_for(f"{portal}.sign_in", next=request.script_root + wanted))
+    session["expired"] = True
+    flash(_("Your session has ended, so nothing was saved. Sign in, then send the form again."), "alert")
+    referrer = request.referrer or ""
+    back = referrer.removeprefix(request.host_url.rstrip("/")) if referrer.startswith(request.host_url) else None
+    return see_other(url_for(f"{portal}.sign_in", next=back))
+
+
+def _rate_limited(error: RateLimitExceeded) -> Response:
+    return show(TooManyAttempts(int(getattr(error.limit.limit, "get_expiry", lambda: 60)())))
+
+
+def _http(error: HTTPException) -> BaseResponse:
+    if error.code is not None and error.code < 400:
+        return error.get_response()
+    return show(HTTP_ERRORS.get(error.code or 500, VienError)())
+
+
+def _database(error: Exception) -> Response:
+    """A database that does not answer is a 503 for its own hospital; a statement that is wrong is our mistake."""
+    db.session.rollback()
+    if not _is_unreachable(error):
+        return _unexpected(error)
+    log.error("database unreachable", error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    return show(HospitalUnavailable() if find_bound_hospital() else RegistryUnavailable())
+
+
+def _is_unreachable(error: Exception) -> bool:
+    if isinstance(error, PoolTimeout | WrongDatabase | InterfaceError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    timed_out = isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)
+    return error.connection_invalidated or timed_out or getattr(error.orig, "sqlstate", None) is None or _is_down(error)
+
+
+def _is_down(error: OperationalError) -> bool:
+    """Class 08 connection, 53 resources, 57 operator intervention, 3D000 no such database."""
+    state: str = getattr(error.orig, "sqlstate", "") or ""
+    return state[:2] in ("08", "53", "57") or state == "3D000"
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("unexpected error", path=request.path, exc_info=error)
+    return show(VienError(remedy=_l("Please try again. If it happens again, tell support the request number.")))

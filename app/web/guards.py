@@ -1,0 +1,51 @@
+"""Denial is the default: every view says what it needs, and every blueprint asks."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, current_app, request
+from flask_wtf.csrf import CSRFProtect
+
+from app.core.errors import Forbidden, NotSignedIn
+from app.core.permissions import missing, required_by
+from app.web.principals import find_principal
+
+csrf = CSRFProtect()
+
+
+class UnguardedRoute(RuntimeError):
+    """A view that declares no permission, or a blueprint that does not ask."""
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Let a blueprint ask for the view's permissions first, then for the form's token."""
+    blueprint.before_request(check_access)
+
+
+def check_access() -> None:
+    """Refuse who may not; raises NotSignedIn, Forbidden, or Flask-WTF's CSRFError."""
+    required = required_by(current_app.view_functions[request.endpoint or ""])
+    if required is None:
+        raise UnguardedRoute(f"{request.endpoint} declares no permission")
+    if required:
+        principal = find_principal()
+        if principal is None:
+            raise NotSignedIn
+        if missing(required, principal.signed_in.permissions):
+            raise Forbidden
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not _proves_itself():
+        csrf.protect()
+
+
+def _proves_itself() -> bool:
+    """Tell whether a view carries its own single-use proof instead of a form token."""
+    return getattr(current_app.view_functions[request.endpoint or ""], "proves_itself", False)
+
+
+def refuse_unguarded(app: Flask) -> None:
+    """Stop the application from starting with an undeclared route or an unguarded blueprint."""
+    for endpoint, view in app.view_functions.items():
+        if endpoint != "static" and required_by(view) is None:
+            raise UnguardedRoute(f"{endpoint} declares no permission: use @requires(…) or @public")
+    for name in app.blueprints:
+        if check_access not in app.before_request_funcs.get(name, []):
+            raise UnguardedRoute(f"blueprint {name} has no guard")

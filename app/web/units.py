@@ -1,0 +1,29 @@
+"""The unit of work around every view: it commits what succeeded, inside the reach of the error pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response
+
+from app.core.db import db
+
+
+def init_units(app: Flask) -> None:
+    """Commit after a view that answered below 400; roll back after any other."""
+    dispatch: Callable[[], Any] = app.dispatch_request
+
+    def dispatch_in_unit() -> Response:
+        try:
+            response = app.make_response(dispatch())
+            if response.status_code < 400:
+                db.session.commit()
+            else:
+                db.session.rollback()
+        except BaseException:
+            db.session.rollback()
+            raise
+        return response
+
+    app.dispatch_request = dispatch_in_unit  # type: ignore[method-assign]
