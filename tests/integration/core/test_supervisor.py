@@ -59,8 +59,8 @@ def supervised(*children: tuple[str, list[str]]) -> Iterator[subprocess.Popen[st
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def pids_in(path: Path) -> list[int]:

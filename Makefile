@@ -1,0 +1,85 @@
+# One command each. `make run` and `make test` set themselves up; everything they make is in .venv/ and var/.
+
+BIN := .venv/bin
+FLASK := $(BIN)/flask --app wsgi
+TRANSLATIONS := $(patsubst %.po,%.mo,$(wildcard app/translations/*/*/LC_MESSAGES/messages.po))
+UV_LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	--python-version 3.11 pyproject.toml
+
+PORT ?= 8000
+export PORT
+
+# The tests in parallel. A browser drives the application in real time and is not disturbed by other tests.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run worker db test sure lint types check-tests chromium fix bench audit lock reset
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Run the platform with two demo hospitals: web, worker, scheduler, databases (PORT=8000)
+	@exec $(FLASK) run-platform
+
+test: setup-dev chromium sure ## Set up and check everything: lint, layers, types, unit, integration, browser
+
+setup: ## Make .venv with what running needs, and compile the translations
+	@scripts/setup demo
+	@$(MAKE) --no-print-directory --silent translations
+
+setup-dev:
+	@scripts/setup dev
+	@$(MAKE) --no-print-directory --silent translations
+
+.PHONY: translations
+translations: $(TRANSLATIONS)
+
+%.mo: %.po
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+worker: setup ## Run one more worker beside a running platform
+	@exec $(FLASK) worker
+
+db: setup ## Open psql on the central database of a running platform
+	@exec $(FLASK) db-shell
+
+sure: lint types check-tests ## The one gate before a commit: lint, layers, types, all tests
+
+lint: setup-dev ## Check style, templates, security findings and the layers
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/djlint --quiet --check --lint app/templates
+	@$(BIN)/bandit --quiet --recursive --severity-level medium app
+	@$(BIN)/lint-imports
+
+types: setup-dev ## Check the types
+	@$(BIN)/mypy
+
+check-tests: setup-dev chromium
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
+	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
+
+chromium:
+	@scripts/ensure-chromium >/dev/null
+
+fix: setup-dev ## Put right what can be put right by itself: imports, format, templates
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+	@$(BIN)/djlint --quiet --reformat app/templates
+
+bench: setup-dev ## Run every benchmark
+	@set -e; for script in bench/*.py; do $(BIN)/python "$$script" $(ARGS); done
+
+audit: setup-dev ## Ask whether a locked package has a known vulnerability (needs the network)
+	@$(BIN)/pip-audit --strict --disable-pip --requirement requirements/dev.txt
+
+lock: setup-dev ## Compile requirements/*.txt from pyproject.toml, keeping the versions that still fit
+	@$(UV_LOCK) --group dev --output-file requirements/dev.txt $(ARGS)
+	@$(UV_LOCK) --output-file requirements/app.txt $(ARGS)
+	@$(UV_LOCK) --group demo --output-file requirements/demo.txt $(ARGS)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --group setup --output-file requirements/setup.txt $(ARGS)
+	@scripts/check-locks
+
+reset: setup ## Remove var/ to start over: databases, queues, files, demo accounts
+	@$(BIN)/python -m app.core.embedded reset
