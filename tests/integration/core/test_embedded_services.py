@@ -54,9 +54,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def started_elsewhere(var: Path) -> tuple[subprocess.Popen[str], str, str]:
-    starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, str(var)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(var)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
     database, queue = starter.stdout.readline().split()
     return starter, database, queue
@@ -95,8 +93,7 @@ def servers_of(var: Path) -> list[int]:
     return [
         pid
         for pid in everyone
-        if child_process.is_alive(pid)
-        and any(word.startswith(root) for word in child_process.command_line(pid))
+        if child_process.is_alive(pid) and any(word.startswith(root) for word in child_process.command_line(pid))
     ]
 
 
@@ -266,9 +263,7 @@ def test_an_unreadable_queue_file_is_put_aside(var: Path) -> None:
     assert list(folder.parent.glob("appendonlydir.unreadable*"))
 
 
-def test_a_full_disk_is_told_in_a_sentence(
-    var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_in_a_sentence(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = tmp_path / "programs" / "bin"
     full.mkdir(parents=True)
     for name in ("initdb", "postgres"):

@@ -53,9 +53,7 @@ def python(program: str, *arguments: object) -> list[str]:
 
 @contextmanager
 def supervised(*children: tuple[str, list[str]]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        python(SUPERVISE, json.dumps(children)), cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(python(SUPERVISE, json.dumps(children)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -131,9 +129,7 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     output = io.StringIO()
     dies_once = f"echo start >> {log}; test $(wc -l < {log}) -ge 2 && exec sleep 60; exit 3"
     watch = stopping_when(lambda: log.exists() and log.read_text().count("start") == 2)
-    supervisor = Supervisor(
-        [Child("web", ["sh", "-c", dies_once])], watch=watch, output=output, back_off=0.05
-    )
+    supervisor = Supervisor([Child("web", ["sh", "-c", dies_once])], watch=watch, output=output, back_off=0.05)
     assert supervisor.run() == 0
     assert "web died with exit code 3; starting it again in 0.1 s" in output.getvalue()
 
@@ -183,9 +179,7 @@ def test_nobody_at_the_port_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_children_are_stopped_one_after_another_in_their_order(
-    number: signal.Signals, tmp_path: Path
-) -> None:
+def test_children_are_stopped_one_after_another_in_their_order(number: signal.Signals, tmp_path: Path) -> None:
     log = tmp_path / "log"
     names = ("web", "worker", "scheduler")
     with supervised(*((name, python(OBEDIENT, name, log)) for name in names)) as process:
@@ -225,9 +219,7 @@ def test_grandchildren_of_a_dead_child_are_ended_before_it_is_started_again(tmp_
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with supervised(
-        ("web", python(OBEDIENT, "web", log)), ("worker", python(OBEDIENT, "worker", log))
-    ) as process:
+    with supervised(("web", python(OBEDIENT, "web", log)), ("worker", python(OBEDIENT, "worker", log))) as process:
         pids = pids_in(log.with_suffix(".web")) + pids_in(log.with_suffix(".worker"))
         process.kill()
         assert are_gone(pids)
@@ -237,9 +229,7 @@ def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_supervisor_stopped_while_starting_leaves_no_child(number: signal.Signals, tmp_path: Path) -> None:
     marks = [f"{tmp_path}/{count}" for count in range(8)]
-    with supervised(
-        *((f"c{count}", python(OBEDIENT, "c", mark)) for count, mark in enumerate(marks))
-    ) as process:
+    with supervised(*((f"c{count}", python(OBEDIENT, "c", mark)) for count, mark in enumerate(marks))) as process:
         pids_in(Path(f"{marks[0]}.c"))
         process.send_signal(number)
         process.wait(10)
@@ -249,9 +239,7 @@ def test_a_supervisor_stopped_while_starting_leaves_no_child(number: signal.Sign
 def _with_argument(start: str, but: int) -> list[int]:
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return [
-        pid
-        for pid in pids
-        if pid != but and any(word.startswith(start) for word in child_process.command_line(pid))
+        pid for pid in pids if pid != but and any(word.startswith(start) for word in child_process.command_line(pid))
     ]
 
 
