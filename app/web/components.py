@@ -40,7 +40,7 @@ def component_macros(app: Flask) -> dict[str, Macro]:
 
 
 def error_links(form: Any) -> list[tuple[str | None, str]]:
-    """Return (input id, message) for every error of a form in the order of its fields; id is None for the whole form."""
+    """Return (input id, message) for every error in the order of the fields; id is None for the whole form."""
     links: list[tuple[str | None, str]] = [(None, str(message)) for message in form.form_errors]
     for field in form:
         links.extend(_links_of(field))

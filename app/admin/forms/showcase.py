@@ -19,13 +19,15 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.form import Form
 from wtforms.widgets import CheckboxInput, ListWidget
 
-SEXES = [("female", _l("Female")), ("male", _l("Male")), ("other", _l("Other"))]
+SEXES = [SelectChoice("female", _l("Female")), SelectChoice("male", _l("Male")), SelectChoice("other", _l("Other"))]
+DEPARTMENTS = [SelectChoice("", _l("Choose")), SelectChoice("1", "Tim mạch"), SelectChoice("2", "Nhi")]
 
 
-class ShowcaseDate(Form):
+class ShowcaseDate(Form):  # type: ignore[misc]
     """A date in three parts, as patients type it."""
 
     day = StringField(_l("Day"))
@@ -33,7 +35,7 @@ class ShowcaseDate(Form):
     year = StringField(_l("Year"))
 
 
-class ShowcaseForm(FlaskForm):
+class ShowcaseForm(FlaskForm):  # type: ignore[misc]
     """One field of each kind."""
 
     full_name = StringField(_l("Full name"))
@@ -42,11 +44,11 @@ class ShowcaseForm(FlaskForm):
     weight = StringField(_l("Weight"))
     count = IntegerField(_l("Number of visits"))
     password = PasswordField(_l("Password"))
-    department = SelectField(_l("Department"), choices=[("", _l("Choose")), ("1", "Tim mạch"), ("2", "Nhi")])
+    department = SelectField(_l("Department"), choices=DEPARTMENTS)
     sex = RadioField(_l("Sex"), choices=SEXES)
     channels = SelectMultipleField(
         _l("Reminders by"),
-        choices=[("sms", "SMS"), ("email", _l("E-mail"))],
+        choices=[SelectChoice("sms", "SMS"), SelectChoice("email", _l("E-mail"))],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
@@ -86,7 +88,7 @@ def showcase_context(scheme: str | None = None) -> dict[str, Any]:
 
 
 def showcase_forms() -> dict[str, ShowcaseForm]:
-    """Return the forms of the page of components: `plain`, filled `filled`, and `invalid` with errors on every field."""
+    """Return the forms of the page of components: `plain`, `filled`, and `invalid` with errors."""
     filled = ShowcaseForm(
         formdata=None,
         prefix="filled-",

@@ -14,9 +14,12 @@
   // A live region speaks of what is put into it later, not of what it holds at load.
   function moveFlashed() {
     const flashed = document.getElementById("flashed");
-    const region = document.getElementById("flash");
-    if (!flashed || !region) return;
-    setTimeout(() => region.append(...flashed.children), 100);
+    if (!flashed) return;
+    setTimeout(() => {
+      for (const notice of [...flashed.children]) {
+        document.getElementById(notice.matches(".notice--danger") ? "alert" : "flash")?.append(notice);
+      }
+    }, 100);
   }
 
   document.addEventListener("htmx:response:error", (event) => {

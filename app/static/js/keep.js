@@ -66,9 +66,10 @@
   });
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
-    const saved = ctx.response.status < 300 && !ctx.response.raw.redirected && !ctx.hx?.redirect;
     const keys = areasOf(ctx.request.form).map(keyOf);
-    if (saved) forget((key) => keys.includes(key));
+    if (!keys.length || ctx.hx?.redirect || ctx.response.raw.redirected) return; // the next page tells
+    clearSent();
+    if (ctx.response.status < 300) forget((key) => keys.includes(key));
   });
   document.addEventListener("htmx:after:swap", restoreAll);
   document.addEventListener("DOMContentLoaded", () => {
