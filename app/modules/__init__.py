@@ -1,0 +1,1 @@
+"""Optional capabilities, independent of each other: pharmacy, human resources, learning, relations."""

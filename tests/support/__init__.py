@@ -1,0 +1,1 @@
+"""What tests stand on: servers, a platform with two hospitals, clients and counters."""

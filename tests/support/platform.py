@@ -1,0 +1,157 @@
+"""A platform of its own for each test process: central database, two hospitals, and the way back to empty."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from flask import Flask
+
+from app import create_app
+from app.cli.installation import Installation
+from app.core.actor import Actor, ActorKind
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.binding import tenancy
+from app.tenancy.cluster import Cluster
+from app.tenancy.models import Hospital, HospitalDatabase
+from app.tenancy.provisioning import HospitalRequest, provision_hospital, request_hospital
+from tests.support.client import CheckingClient
+from tests.support.servers import Servers
+
+CODES = ("alpha", "beta")
+ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
+KEPT = {
+    "hospital": {
+        "alembic_version", "departments", "hospital_info", "medicines", "permissions", "role_permissions", "roles",
+    },
+    "central": {
+        "alembic_version", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",
+        "provisioning_steps",
+    },
+}  # fmt: skip
+EMPTY_ALL = """
+DO $$ DECLARE name text; BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public'
+            AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT c.relname = ANY (ARRAY[KEPT])
+    LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+END $$
+"""
+
+
+class Platform:
+    """The application under test with its two hospitals."""
+
+    def __init__(self, servers: Servers, worker: str) -> None:
+        self.servers = servers
+        self.var = Path(tempfile.mkdtemp(prefix=f"vien-{worker}-"))
+        name = f"vien_test_{re.sub(r'[^a-z0-9]', '_', worker)}"
+        self.installation = Installation(self.var, central_database=name, central_role=f"{name}_web")
+        self.cluster = Cluster(servers.admin_url)
+        with self.cluster.connect() as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self.central_name = name
+        self.central_url = self.installation.prepare(servers.admin_url)
+        self.app = self.make_app()
+        self.databases: dict[str, str] = {}
+        for code in CODES:
+            self.create_hospital(code)
+
+    def make_app(self, **changes: Any) -> Flask:
+        """Return another application on the same platform, with some settings changed."""
+        settings = self.installation.settings(
+            database_url=self.central_url,
+            redis_url=self.servers.redis_url,
+            admin_url=self.servers.admin_url,
+            port=8000,
+            environment="test",
+            log_level="ERROR",
+            **changes,
+        )
+        app = create_app(settings)
+        app.test_client_class = CheckingClient
+        return app
+
+    def create_hospital(self, code: str, **facts: Any) -> None:
+        """Make a hospital as an operator's request would."""
+        with self.app.app_context():
+            with unit_of_work():
+                named = {"name": f"Bệnh viện {code.title()}", "display_name": f"Bệnh viện {code.title()}", **facts}
+                request_hospital(ACTOR, HospitalRequest(code=code, **named))
+            provision_hospital(ACTOR, code, cluster=self.cluster, keyring=self.app.extensions["keyring"])
+            self.databases[code] = self.database_name(code)
+
+    def database_name(self, code: str) -> str:
+        """Return the name of a hospital's database."""
+        with self.app.app_context(), unit_of_work() as session:
+            query = sa.select(HospitalDatabase.database_name).join(Hospital).where(Hospital.code == code)
+            return session.scalars(query).one()
+
+    @contextmanager
+    def admin(self, code: str | None = None) -> Iterator[psycopg.Connection[Any]]:
+        """Open an administrator's connection to a hospital's database, or to the central one."""
+        with self.cluster.connect(self.databases[code] if code else self.central_name) as connection:
+            yield connection
+
+    def rows_of(self, code: str) -> dict[str, int]:
+        """Return the tables of a hospital that tests fill and that are not empty, with their row counts."""
+        with self.admin(code) as connection:
+            tables = [
+                row[0]
+                for row in connection.execute(
+                    "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+                    " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
+                )
+                if row[0] not in KEPT["hospital"]
+            ]
+            counts = {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}  # type: ignore[index]
+        return {table: count for table, count in counts.items() if count}
+
+    def reset(self) -> None:
+        """Empty every table that tests fill, drop further hospitals, and forget what processes remember."""
+        for code in CODES:
+            with self.admin(code) as connection:
+                _empty(connection, "hospital")
+        self._drop_further_hospitals()
+        with self.admin() as connection:
+            _empty(connection, "central")
+            connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL")
+        with self.app.app_context():
+            tenancy().registry.forget()
+
+    def _drop_further_hospitals(self) -> None:
+        with self.admin() as connection:
+            further = connection.execute(
+                "SELECT h.id, d.database_name, d.login_role FROM hospitals h"
+                " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
+                (list(CODES),),
+            ).fetchall()
+            if not further:
+                return
+            ids = [row[0] for row in further]
+            _empty(connection, "central")
+            for table, column in (
+                ("provisioning_steps", "hospital_id"),
+                ("hospital_databases", "hospital_id"),
+                ("hospitals", "id"),
+            ):
+                connection.execute(f"DELETE FROM {table} WHERE {column} = ANY (%s)", (ids,))
+        with self.app.app_context():
+            tenancy().engines.dispose()
+        with self.cluster.connect() as connection:
+            for _, database, role in further:
+                if database:
+                    connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+                    connection.execute(f'DROP ROLE IF EXISTS "{role}"')
+
+
+def _empty(connection: psycopg.Connection[Any], history: str) -> None:
+    kept = ", ".join(f"'{name}'" for name in sorted(KEPT[history]))
+    connection.execute(EMPTY_ALL.replace("KEPT", kept))
