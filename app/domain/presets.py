@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core.db import db
 from app.core.ids import new_id
 from app.core.permissions import list_permissions
+from app.domain.identity.administrators import write_first_administrator
 from app.domain.identity.models import Role, RolePermission, StaffPermission
 from app.domain.identity.permissions import ROLE_PRESETS
 from app.domain.organisation.models import Department
 from app.domain.prescriptions.formulary import starting_formulary
 from app.domain.prescriptions.models import Medicine
-from app.tenancy.provisioning import seeds_new_hospitals
+from app.tenancy.provisioning import seeds_new_hospitals, writes_administrators
 
 DEPARTMENTS: tuple[tuple[str, str, str], ...] = (
     ("NOI", "Khoa Nội tổng quát", "General Medicine"),
@@ -28,9 +29,10 @@ DEPARTMENTS: tuple[tuple[str, str, str], ...] = (
 
 
 def register() -> None:
-    """Have every new hospital filled with the presets."""
+    """Have every new hospital filled with the presets, and given its first administrator."""
     for seeder in (seed_permissions, seed_roles, seed_departments, seed_formulary):
         seeds_new_hospitals(seeder)
+    writes_administrators(write_first_administrator)
 
 
 def seed_permissions() -> None:

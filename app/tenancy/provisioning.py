@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import asdict, dataclass
 
 import psycopg
 import sqlalchemy as sa
@@ -24,7 +23,6 @@ from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.i18n import _l
-from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.audit import record_platform_change
 from app.tenancy.binding import bind_hospital, tenancy
@@ -36,19 +34,17 @@ from app.tenancy.cluster import (
     new_password,
     revoke_public,
 )
-from app.tenancy.errors import HospitalExists, UnknownHospital
+from app.tenancy.errors import HospitalExists
 from app.tenancy.models import (
     DatabaseCluster,
     Hospital,
+    HospitalAdministrator,
     HospitalDatabase,
     HospitalStatus,
-    ProvisioningStep,
-    StepState,
 )
+from app.tenancy.saga import Saga
 from app.tenancy.schema import head_revision
 from app.tenancy.vault import open_password, seal_password
-
-log = get_logger(__name__)
 
 CODE = re.compile(r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")
 RESERVED_CODES = frozenset(
@@ -61,6 +57,7 @@ RESERVED_CODES = frozenset(
         "hospital",
         "h",
         "metrics",
+        "new",
         "patient",
         "platform",
         "static",
@@ -72,6 +69,17 @@ CONNECTION_LIMIT = 40
 
 Seeder = Callable[[], None]
 _seeders: list[Seeder] = []
+AdministratorWriter = Callable[[Actor, "FirstAdministrator"], None]
+_administrator_writers: list[AdministratorWriter] = []
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdministrator:
+    """Who is to sign in to a new hospital first; the password is known here as its Argon2id hash only."""
+
+    username: str
+    full_name: str
+    password_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class HospitalRequest:
     max_storage_gb: int = 50
     custom_domain: str | None = None
     is_demo: bool = False
+    administrator: FirstAdministrator | None = None
 
 
 def seeds_new_hospitals(seeder: Seeder) -> Seeder:
@@ -97,14 +106,25 @@ def seeds_new_hospitals(seeder: Seeder) -> Seeder:
     return seeder
 
 
-def request_hospital(actor: Actor, request: HospitalRequest) -> Hospital:
-    """Register a hospital that is to be made; raises InvalidValue or HospitalExists."""
-    if not CODE.match(request.code):
+def writes_administrators(writer: AdministratorWriter) -> AdministratorWriter:
+    """Register what writes the first administrator into a hospital; bound and repeatable like a seeder."""
+    _administrator_writers.append(writer)
+    return writer
+
+
+def check_code(code: str) -> None:
+    """Refuse a code that cannot be a hospital's; raises InvalidValue."""
+    if not CODE.match(code):
         raise InvalidValue(
             _l("Use 3 to 40 lower-case letters, digits and hyphens, beginning with a letter."), field="code"
         )
-    if request.code in RESERVED_CODES:
+    if code in RESERVED_CODES:
         raise InvalidValue(_l("This code is reserved for the platform."), field="code")
+
+
+def request_hospital(actor: Actor, request: HospitalRequest) -> Hospital:
+    """Register a hospital that is to be made; raises InvalidValue or HospitalExists."""
+    check_code(request.code)
     hospital = Hospital(
         code=request.code,
         name=request.name,
@@ -126,6 +146,9 @@ def request_hospital(actor: Actor, request: HospitalRequest) -> Hospital:
         if "custom_domain" in str(error.orig):
             raise InvalidValue(_l("Another hospital uses this domain."), field="custom_domain") from None
         raise HospitalExists from None
+    if request.administrator is not None:
+        db.session.add(HospitalAdministrator(hospital_id=hospital.id, **asdict(request.administrator)))
+        db.session.flush()
     record_platform_change(
         db.session(),
         actor,
@@ -154,73 +177,8 @@ def provision_hospital(actor: Actor, code: str, *, cluster: Cluster, keyring: Ke
         saga.step("database", lambda: _create_database(code, cluster, keyring))
         saga.step("identity", lambda: _write_identity(code, cluster))
         saga.step("content", lambda: _fill(code))
+        saga.step("administrator", lambda: _hand_over(actor, code))
         saga.step("activate", lambda: _activate(actor, code))
-
-
-class Saga:
-    """The ledger of one hospital's making. Two tries at once wait for each other."""
-
-    def __init__(self, code: str) -> None:
-        self._code = code
-        self._lock: sa.Connection | None = None
-
-    def __enter__(self) -> Saga:
-        with unit_of_work() as session:
-            hospital = session.scalar(sa.select(Hospital).where(Hospital.code == self._code))
-            if hospital is None:
-                raise UnknownHospital
-            self._id = hospital.id
-        self._lock = db.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-        self._lock.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self._id))))
-        with unit_of_work() as session:
-            status = session.scalar(sa.select(Hospital.status).where(Hospital.id == self._id))
-            self.finished = status is not HospitalStatus.PROVISIONING
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._lock is not None:
-            self._lock.execute(sa.select(sa.func.pg_advisory_unlock(_lock_number(self._id))))
-            self._lock.close()
-
-    def step(self, name: str, work: Callable[[], None]) -> None:
-        """Do one step unless the ledger says that it is done; write down how it went."""
-        if self._state_of(name) is StepState.DONE:
-            return
-        self._note(name, StepState.RUNNING)
-        try:
-            work()
-        except Exception as error:
-            self._note(name, StepState.FAILED, error=f"{type(error).__name__}: {error}")
-            raise
-        self._note(name, StepState.DONE)
-
-    def _state_of(self, name: str) -> StepState | None:
-        with unit_of_work() as session:
-            return session.scalar(
-                sa.select(ProvisioningStep.state).where(
-                    ProvisioningStep.hospital_id == self._id, ProvisioningStep.step == name
-                )
-            )
-
-    def _note(self, name: str, state: StepState, error: str | None = None) -> None:
-        with unit_of_work() as session:
-            row = session.scalar(
-                sa.select(ProvisioningStep).where(
-                    ProvisioningStep.hospital_id == self._id, ProvisioningStep.step == name
-                )
-            )
-            if row is None:
-                row = ProvisioningStep(hospital_id=self._id, step=name, state=state, started_at=clock.now())
-                session.add(row)
-            if state is StepState.RUNNING:
-                row.started_at = clock.now()
-            row.state, row.error = state, error
-            row.finished_at = None if state is StepState.RUNNING else clock.now()
-        log.info("provisioning step", hospital=self._code, step=name, state=state.value, error=error)
-
-
-def _lock_number(hospital_id: UUID) -> int:
-    return hospital_id.int % 2**63
 
 
 def _get_hospital(code: str) -> Hospital:
@@ -284,6 +242,30 @@ def _fill(code: str) -> None:
     with bind_hospital(code, statuses=frozenset({HospitalStatus.PROVISIONING})), unit_of_work():
         for seeder in _seeders:
             seeder()
+
+
+def _hand_over(actor: Actor, code: str) -> None:
+    """Write the first administrator into the hospital, then forget the hash: in this order, so that none is lost."""
+    waiting = _find_administrator(code)
+    if waiting is None:
+        return
+    with bind_hospital(code, statuses=frozenset({HospitalStatus.PROVISIONING})), unit_of_work():
+        for writer in _administrator_writers:
+            writer(actor, waiting)
+    with unit_of_work() as session:
+        session.execute(
+            sa.update(HospitalAdministrator)
+            .where(HospitalAdministrator.hospital_id == _get_hospital(code).id)
+            .values(password_hash=None, handed_over_at=clock.now())
+        )
+
+
+def _find_administrator(code: str) -> FirstAdministrator | None:
+    with unit_of_work() as session:
+        row = session.scalar(sa.select(HospitalAdministrator).join(Hospital).where(Hospital.code == code))
+        if row is None or row.password_hash is None:
+            return None
+        return FirstAdministrator(row.username, row.full_name, row.password_hash)
 
 
 def _activate(actor: Actor, code: str) -> None:

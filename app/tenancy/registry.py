@@ -111,9 +111,10 @@ class Registry:
     def _read(self, condition: sa.ColumnElement[bool]) -> HospitalEntry | None:
         with Session(db.engine) as session:
             hospital = session.scalar(sa.select(Hospital).where(condition).options(joinedload(Hospital.database)))
-            return None if hospital is None else self._entry(hospital)
+            return None if hospital is None else self.entry_of(hospital)
 
-    def _entry(self, hospital: Hospital) -> HospitalEntry:
+    def entry_of(self, hospital: Hospital) -> HospitalEntry:
+        """Return what is known of a hospital whose database row is loaded; raises CannotDecrypt."""
         return HospitalEntry(
             id=hospital.id,
             code=hospital.code,

@@ -8,6 +8,7 @@ from app.tenancy.models import OperatorRole
 
 VIEW_HOSPITALS = declare("hospitals.view", "admin", _l("See hospitals and how they do"))
 CREATE_HOSPITALS = declare("hospitals.create", "admin", _l("Create hospitals"))
+SUSPEND_HOSPITALS = declare("hospitals.suspend", "admin", _l("Suspend hospitals and let them serve again"))
 VIEW_PLATFORM_AUDIT = declare("platform_audit.view", "admin", _l("Read the platform's audit log"))
 VIEW_COMPONENTS = declare("components.view", "admin", _l("See the interface components"))
 
@@ -50,8 +51,10 @@ ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
 
 OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {
     OperatorRole.SUPER_ADMIN: frozenset(
-        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, VIEW_PLATFORM_AUDIT, VIEW_COMPONENTS)
+        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, SUSPEND_HOSPITALS, VIEW_PLATFORM_AUDIT, VIEW_COMPONENTS)
     ),
-    OperatorRole.TECHNICIAN: frozenset(p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, VIEW_COMPONENTS)),
+    OperatorRole.TECHNICIAN: frozenset(
+        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, SUSPEND_HOSPITALS, VIEW_COMPONENTS)
+    ),
     OperatorRole.SUPPORT: frozenset(p.code for p in (VIEW_HOSPITALS,)),
 }

@@ -3,6 +3,7 @@
 from app.tenancy.models.hospitals import (
     DatabaseCluster,
     Hospital,
+    HospitalAdministrator,
     HospitalDatabase,
     HospitalStatus,
     ProvisioningStep,
@@ -30,6 +31,7 @@ __all__ = [
     "HealthCheck",
     "HealthStatus",
     "Hospital",
+    "HospitalAdministrator",
     "HospitalDatabase",
     "HospitalStatus",
     "OperatorRole",

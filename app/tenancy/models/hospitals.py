@@ -105,3 +105,19 @@ class ProvisioningStep(Identified, CentralModel):
     error: Mapped[str | None]
 
     __table_args__ = (sa.UniqueConstraint("hospital_id", "step"),)
+
+
+class HospitalAdministrator(CentralModel):
+    """Who is to administer a hospital that is being made; the hash leaves the centre once the hospital has it."""
+
+    __tablename__ = "hospital_administrators"
+
+    hospital_id: Mapped[UUID] = mapped_column(sa.ForeignKey("hospitals.id"), primary_key=True)
+    username: Mapped[str]
+    full_name: Mapped[str]
+    password_hash: Mapped[str | None]
+    handed_over_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.CheckConstraint("(password_hash IS NULL) = (handed_over_at IS NOT NULL)", name="hash_until_handed_over"),
+    )

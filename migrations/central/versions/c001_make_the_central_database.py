@@ -225,6 +225,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "hospital_administrators",
+        sa.Column("hospital_id", sa.Uuid(), nullable=False),
+        sa.Column("username", sa.Text(), nullable=False),
+        sa.Column("full_name", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("handed_over_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(password_hash IS NULL) = (handed_over_at IS NOT NULL)",
+            name=op.f("ck_hospital_administrators_hash_until_handed_over"),
+        ),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_hospital_administrators_hospital_id")),
+        sa.PrimaryKeyConstraint("hospital_id", name=op.f("pk_hospital_administrators")),
+    )
+    op.create_table(
         "hospital_databases",
         sa.Column("hospital_id", sa.Uuid(), nullable=False),
         sa.Column("cluster_id", sa.Uuid(), nullable=False),

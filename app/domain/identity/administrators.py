@@ -1,0 +1,54 @@
+"""A hospital's first administrator: chosen by an operator before the hospital has a database to be in."""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.errors import InvalidValue
+from app.core.i18n import _l
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import Role, StaffRole, StaffUser
+from app.domain.identity.passwords import STAFF_LENGTH, check_new_password, hash_password
+from app.tenancy.provisioning import FirstAdministrator
+
+USERNAME = re.compile(r"^[a-z][a-z0-9._-]{2,49}$")
+ROLE = "administrator"
+
+
+def first_administrator(*, username: str, full_name: str, password: str) -> FirstAdministrator:
+    """Return the person with a hash in place of the password; raises InvalidValue."""
+    username = username.strip().lower()
+    if not USERNAME.match(username):
+        raise InvalidValue(
+            _l("Use 3 to 50 lower-case letters, digits, dots and hyphens, beginning with a letter."), field="username"
+        )
+    check_new_password(password, shortest=STAFF_LENGTH)
+    return FirstAdministrator(username=username, full_name=full_name, password_hash=hash_password(password))
+
+
+def write_first_administrator(actor: Actor, person: FirstAdministrator) -> None:
+    """Give the bound hospital its first administrator, unless an earlier try has done so."""
+    if db.session.scalar(sa.select(StaffUser.id).where(StaffUser.username == person.username)) is not None:
+        return
+    staff = StaffUser(
+        username=person.username,
+        full_name=person.full_name,
+        password_hash=person.password_hash,
+        created_by=actor.id,
+    )
+    db.session.add(staff)
+    db.session.flush()
+    role_id = db.session.scalars(sa.select(Role.id).where(Role.code == ROLE)).one()
+    db.session.execute(sa.insert(StaffRole), {"staff_id": staff.id, "role_id": role_id})
+    record_change(
+        actor,
+        "staff.create",
+        subject_type="staff_user",
+        subject_id=staff.id,
+        changes={"roles": [None, [ROLE]]},
+        event={},
+    )
