@@ -19,7 +19,7 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Run the platform with two demo hospitals: web, worker, scheduler, databases (PORT=8000)
-	@exec $(FLASK) run-platform
+	@exec $(BIN)/python -m app.cli.run
 
 test: setup-dev chromium sure ## Set up and check everything: lint, layers, types, unit, integration, browser
 
@@ -38,17 +38,17 @@ translations: $(TRANSLATIONS)
 	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
 worker: setup ## Run one more worker beside a running platform
-	@exec $(FLASK) worker
+	@exec $(BIN)/python -m app.cli.within worker
 
 db: setup ## Open psql on the central database of a running platform
-	@exec $(FLASK) db-shell
+	@exec $(BIN)/python -m app.cli.db_shell $(DATABASE)
 
 sure: lint types check-tests ## The one gate before a commit: lint, layers, types, all tests
 
 lint: setup-dev ## Check style, templates, security findings and the layers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/djlint --quiet --check --lint app/templates
+	@$(BIN)/djlint --quiet --lint app/templates
 	@$(BIN)/bandit --quiet --recursive --severity-level medium app
 	@$(BIN)/lint-imports
 
@@ -62,10 +62,9 @@ check-tests: setup-dev chromium
 chromium:
 	@scripts/ensure-chromium >/dev/null
 
-fix: setup-dev ## Put right what can be put right by itself: imports, format, templates
+fix: setup-dev ## Put right what can be put right by itself: imports, format
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
-	@$(BIN)/djlint --quiet --reformat app/templates
 
 bench: setup-dev ## Run every benchmark
 	@set -e; for script in bench/*.py; do $(BIN)/python "$$script" $(ARGS); done

@@ -34,6 +34,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.extensions["blind_index"] = BlindIndex(base64.b64decode(settings.vien_blind_index_key))
     app.config.update(
         TESTING=settings.environment == "test",
+        ASSETS_DIR=settings.var_dir / "static",
         MAX_CONTENT_LENGTH=1024 * 1024,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         WTF_CSRF_CHECK_DEFAULT=False,  # the guards ask for the token, after they have asked who it is
@@ -45,6 +46,8 @@ def _connect(app: Flask, settings: Settings) -> None:
     from flask_migrate import Migrate
 
     from app.core.queue import init_queue
+    from app.domain import models as hospital_history
+    from app.tenancy import models as central_history
     from app.tenancy.binding import init_tenancy
     from app.tenancy.registry import Registry
 
@@ -56,6 +59,7 @@ def _connect(app: Flask, settings: Settings) -> None:
         "connect_args": {"connect_timeout": settings.connect_timeout_seconds, "application_name": "vien"},
         "hide_parameters": True,
     }
+    app.extensions["histories"] = (central_history, hospital_history)  # importing them makes the metadata whole
     db.init_app(app)
     Migrate(app, db)
     init_queue(app, settings.redis_url)

@@ -27,6 +27,10 @@ class Installation:
         """Make or update the platform on a PostgreSQL server; return the central database's address for the web."""
         return bootstrap(admin_url, self._place)
 
+    def central_url(self, admin_url: str) -> str:
+        """Return the central database's address for the web, without touching anything."""
+        return self._place.url(admin_url)
+
     def environment(self, *, database_url: str, redis_url: str, admin_url: str | None, port: int) -> dict[str, str]:
         """Return the settings as environment variables; only workers are given `admin_url`."""
         values = {

@@ -20,6 +20,11 @@ class CentralPlace:
     role: str
     password: str
 
+    def url(self, admin_url: str) -> str:
+        """Return the central database's address for the web, on the server of an administrative address."""
+        url = Cluster(admin_url).url_of(self.database).set(username=self.role, password=self.password)
+        return url.render_as_string(hide_password=False)
+
 
 def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> str:
     """Make or bring up to date everything that a platform needs before its first hospital; return the web's address.
@@ -51,4 +56,4 @@ def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> str
             [{"code": entry.code} for entry in list_permissions("admin")],
         )
     cluster.ensure_template()
-    return url.set(username=place.role, password=place.password).render_as_string(hide_password=False)
+    return place.url(admin_url)

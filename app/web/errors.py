@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import psycopg
-from flask import Flask, Response, flash, make_response, render_template, request, session, url_for
+from flask import Flask, Response, flash, request, session, url_for
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -28,7 +28,7 @@ from app.core.logging import get_logger
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.errors import HospitalUnavailable, RegistryUnavailable, WrongDatabase
 from app.web.binding import request_id
-from app.web.render import see_other
+from app.web.render import render, see_other
 from app.web.sessions import portal_of
 
 log = get_logger(__name__)
@@ -89,16 +89,16 @@ def init_errors(app: Flask) -> None:
 def show(error: VienError) -> Response:
     """Return the page of an error."""
     retry_after = getattr(error, "retry_after", None)
-    body = render_template(
+    response = render(
         "errors/error.html",
         status=error.status,
+        code=error.status,
         title=error.title,
         message=error.message,
         remedy=error.remedy,
         retry_after=retry_after,
         request_id=request_id(),
     )
-    response = make_response(body, error.status)
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response

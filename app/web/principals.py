@@ -19,7 +19,7 @@ from app.domain.identity.sessions import SignedIn, find_operator, find_patient, 
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import request_id
 
-FINDERS: dict[str, Callable[[str], SignedIn | None]] = {
+FINDERS: dict[str, Callable[..., SignedIn | None]] = {
     "admin": find_operator,
     "hospital": find_staff,
     "patient": find_patient,
@@ -75,7 +75,7 @@ def _load(user_id: str) -> Principal | None:
         return None
     if hospital == "-" and portal != "admin":
         return None
-    found = FINDERS[portal](token)
+    found = FINDERS[portal](token, in_use=request.args.get("poll") != "1")
     return None if found is None else Principal(portal, _bound_code(), token, found)
 
 

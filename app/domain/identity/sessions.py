@@ -87,8 +87,8 @@ _OPERATOR_PERMISSIONS = (
 )
 
 
-def find_staff(token: str) -> SignedIn | None:
-    """Return the member of staff whose valid session a token is, or None."""
+def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
+    """Return the member of staff whose valid session a token is, or None; polling does not count as use."""
     row = db.session.execute(
         sa.select(
             StaffSession.id,
@@ -106,12 +106,13 @@ def find_staff(token: str) -> SignedIn | None:
     if row is None:
         return None
     session_id, seen_at, staff_id, name, department_id, permissions, roles = row
-    _touch(StaffSession, session_id, seen_at)
+    if in_use:
+        _touch(StaffSession, session_id, seen_at)
     return SignedIn(session_id, staff_id, name, frozenset(permissions or ()), tuple(roles or ()), department_id)
 
 
-def find_patient(token: str) -> SignedIn | None:
-    """Return the patient whose valid session a token is, or None."""
+def find_patient(token: str, *, in_use: bool = True) -> SignedIn | None:
+    """Return the patient whose valid session a token is, or None; polling does not count as use."""
     row = db.session.execute(
         sa.select(PatientSession.id, PatientSession.last_seen_at, PatientUser.id, Patient.full_name, Patient.id)
         .join(PatientUser, PatientUser.id == PatientSession.patient_user_id)
@@ -122,12 +123,13 @@ def find_patient(token: str) -> SignedIn | None:
     if row is None:
         return None
     session_id, seen_at, account_id, name, patient_id = row
-    _touch(PatientSession, session_id, seen_at)
+    if in_use:
+        _touch(PatientSession, session_id, seen_at)
     return SignedIn(session_id, account_id, name, PATIENT_PERMISSIONS, patient_id=patient_id)
 
 
-def find_operator(token: str) -> SignedIn | None:
-    """Return the operator whose valid session a token is, or None."""
+def find_operator(token: str, *, in_use: bool = True) -> SignedIn | None:
+    """Return the operator whose valid session a token is, or None; polling does not count as use."""
     row = db.session.execute(
         sa.select(
             PlatformSession.id,
@@ -144,7 +146,8 @@ def find_operator(token: str) -> SignedIn | None:
     if row is None:
         return None
     session_id, seen_at, user_id, name, role, permissions = row
-    _touch(PlatformSession, session_id, seen_at)
+    if in_use:
+        _touch(PlatformSession, session_id, seen_at)
     return SignedIn(session_id, user_id, name, frozenset(permissions or ()), (role.value,))
 
 

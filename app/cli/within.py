@@ -1,0 +1,35 @@
+"""`python -m app.cli.within hospital list`: a flask command with the settings of the platform run from this folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from app.cli.installation import Installation
+from app.cli.run import BIN
+from app.core.embedded import find_running
+
+
+def main(arguments: list[str]) -> int:
+    """Replace this process by the command; return an exit code only when that cannot be."""
+    var = Path(os.environ.get("VAR_DIR", "var")).resolve()
+    running = find_running(var)
+    admin_url = os.environ.get("DATABASE_URL") or (running.admin_database_url if running else "")
+    redis_url = os.environ.get("REDIS_URL") or (running.redis_url if running else "")
+    if not admin_url or not redis_url:
+        print("No platform runs from this folder. Start it with `make run` in another terminal.", file=sys.stderr)
+        return 1
+    installation = Installation(var)
+    settings = installation.environment(
+        database_url=installation.central_url(admin_url),
+        redis_url=redis_url,
+        admin_url=admin_url,
+        port=int(os.environ.get("PORT", "8000")),
+    )
+    program = str(BIN / "flask")
+    os.execve(program, [program, "--app", "wsgi", *arguments], os.environ | settings)  # noqa: S606
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,12 @@
+"""Every table of the hospital history, imported once so that its metadata is whole whoever asks first."""
+
+from app.domain.appointments import models as appointments
+from app.domain.audit import models as audit
+from app.domain.identity import models as identity
+from app.domain.messages import models as messages
+from app.domain.organisation import models as organisation
+from app.domain.patients import models as patients
+from app.domain.prescriptions import models as prescriptions
+from app.domain.records import models as records
+
+__all__ = ["appointments", "audit", "identity", "messages", "organisation", "patients", "prescriptions", "records"]
