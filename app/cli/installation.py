@@ -51,12 +51,9 @@ class Installation:
         }
         return values | passed | ({"DATABASE_ADMIN_URL": admin_url} if admin_url else {})
 
-    def settings(self, **changes: Any) -> Settings:
-        """Return the settings for this process; arguments as for `environment`, others as settings by name."""
-        known = {"database_url", "redis_url", "admin_url", "port"}
-        environment = self.environment(**{name: changes.pop(name) for name in known})
-        values = {name.lower(): value for name, value in environment.items()}
-        return Settings.model_validate(values | changes)
+    def settings(self, environment: dict[str, str], **changes: Any) -> Settings:
+        """Return an environment as this process's settings, with some of them changed."""
+        return Settings.model_validate({name.lower(): value for name, value in environment.items()} | changes)
 
 
 def _load_or_make(path: Path) -> dict[str, str]:

@@ -65,22 +65,23 @@ def run(var: Path, port: int, addresses: Addresses, watch: object) -> int:
     installation = Installation(var)
     say("Preparing the central database and the template of hospitals' databases")
     database_url = installation.prepare(addresses.admin_url)
-    places = {"database_url": database_url, "redis_url": addresses.redis_url, "port": port}
-    app = create_app(installation.settings(**places, admin_url=addresses.admin_url, log_level="WARNING"))
+    worker = installation.environment(
+        database_url=database_url, redis_url=addresses.redis_url, admin_url=addresses.admin_url, port=port
+    )
+    web = {name: value for name, value in worker.items() if name != "DATABASE_ADMIN_URL"}
+    app = create_app(installation.settings(worker, log_level="WARNING"))
     with app.app_context():
         say("Looking after the two demo hospitals")
         accounts = ensure_demo(app, Cluster(addresses.admin_url))
     base_url = f"http://127.0.0.1:{port}"
     write_demo_json(var / "demo.json", base_url, accounts)
 
-    web = os.environ | installation.environment(**places, admin_url=None)
-    web.pop("DATABASE_ADMIN_URL", None)
-    worker = os.environ | installation.environment(**places, admin_url=addresses.admin_url)
+    ours = {name: value for name, value in os.environ.items() if name != "DATABASE_ADMIN_URL"}
     supervisor = Supervisor(
         [
-            Child("web", gunicorn(port), web),
-            Child("worker", flask("worker"), worker),
-            Child("scheduler", flask("scheduler"), worker),
+            Child("web", gunicorn(port), ours | web),
+            Child("worker", flask("worker"), ours | worker),
+            Child("scheduler", flask("scheduler"), ours | worker),
         ],
         health_url=f"{base_url}/healthz",
         watch=watch,  # type: ignore[arg-type]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from app.cli.installation import Installation
 from app.cli.run import BIN
 from app.core.embedded import find_running
 
 
-def main(arguments: list[str]) -> int:
-    """Replace this process by the command; return an exit code only when that cannot be."""
+def main(arguments: list[str]) -> NoReturn:
+    """Replace this process by the command; exit with a clear sentence when that cannot be."""
     var = Path(os.environ.get("VAR_DIR", "var")).resolve()
     running = find_running(var)
     admin_url = os.environ.get("DATABASE_URL") or (running.admin_database_url if running else "")
     redis_url = os.environ.get("REDIS_URL") or (running.redis_url if running else "")
     if not admin_url or not redis_url:
-        print("No platform runs from this folder. Start it with `make run` in another terminal.", file=sys.stderr)
-        return 1
+        sys.exit("No platform runs from this folder. Start it with `make run` in another terminal.")
     installation = Installation(var)
     settings = installation.environment(
         database_url=installation.central_url(admin_url),
@@ -32,4 +32,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

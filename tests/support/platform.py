@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -64,16 +65,16 @@ class Platform:
         for code in CODES:
             self.create_hospital(code)
 
+    def environment(self, port: int = 8000) -> dict[str, str]:
+        """Return the settings of a process of this platform."""
+        return self.installation.environment(
+            database_url=self.central_url, redis_url=self.servers.redis_url, admin_url=self.servers.admin_url, port=port
+        )
+
     def make_app(self, **changes: Any) -> Flask:
         """Return another application on the same platform, with some settings changed."""
         settings = self.installation.settings(
-            database_url=self.central_url,
-            redis_url=self.servers.redis_url,
-            admin_url=self.servers.admin_url,
-            port=8000,
-            environment="test",
-            log_level="ERROR",
-            **changes,
+            self.environment(), environment="test", log_level=os.environ.get("LOG_LEVEL", "ERROR"), **changes
         )
         app = create_app(settings)
         app.test_client_class = CheckingClient
