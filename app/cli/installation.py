@@ -51,7 +51,7 @@ class Installation:
         }
         return values | passed | ({"DATABASE_ADMIN_URL": admin_url} if admin_url else {})
 
-    def settings(self, environment: dict[str, str], **changes: Any) -> Settings:
+    def settings(self, environment: dict[str, str], /, **changes: Any) -> Settings:
         """Return an environment as this process's settings, with some of them changed."""
         return Settings.model_validate({name.lower(): value for name, value in environment.items()} | changes)
 
