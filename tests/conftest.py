@@ -48,11 +48,13 @@ def servers(request: pytest.FixtureRequest) -> Servers:
 
 
 @pytest.fixture(scope="session")
-def platform(servers: Servers, worker_id: str) -> Platform:
+def platform(servers: Servers, worker_id: str) -> Iterator[Platform]:
     """A platform with the hospitals alpha and beta; reset it through the fixtures that use it."""
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher, passwords._of_nobody = quick, quick.hash("a password that nobody has")
-    return Platform(servers, worker_id)
+    platform = Platform(servers, worker_id)
+    yield platform
+    platform.close()
 
 
 @pytest.fixture

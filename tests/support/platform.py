@@ -17,6 +17,7 @@ from flask import Flask
 from app import create_app
 from app.cli.installation import Installation
 from app.core.actor import Actor, ActorKind
+from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
@@ -126,6 +127,12 @@ class Platform:
             connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL")
         with self.app.app_context():
             tenancy().registry.forget()
+
+    def close(self) -> None:
+        """Close every connection of the application."""
+        with self.app.app_context():
+            tenancy().engines.dispose()
+            db.engine.dispose()
 
     def _drop_further_hospitals(self) -> None:
         with self.admin() as connection:
