@@ -13,7 +13,7 @@ export PORT
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run worker db test sure lint types check-tests chromium fix bench audit lock reset
+.PHONY: help setup setup-dev run worker db test sure lint types check-tests check-given chromium fix bench audit lock reset
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ worker: setup ## Run one more worker beside a running platform
 db: setup ## Open psql on the central database of a running platform
 	@exec $(BIN)/python -m app.cli.db_shell $(DATABASE)
 
-sure: lint types check-tests ## The one gate before a commit: lint, layers, types, all tests
+sure: lint types check-tests check-given ## The one gate before a commit: lint, layers, types, all tests
 
 lint: setup-dev ## Check style, templates, security findings and the layers
 	@$(BIN)/ruff check
@@ -58,6 +58,10 @@ types: setup-dev ## Check the types
 check-tests: setup-dev chromium
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
 	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
+
+# The same code over the PostgreSQL and Redis that are installed here, where there are any.
+check-given: setup-dev
+	@$(BIN)/python scripts/test-given-servers
 
 chromium:
 	@scripts/ensure-chromium >/dev/null
