@@ -9,6 +9,6 @@ from app.web.guards import guard
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 guard(admin)
 
-from app.admin import hospitals, identity, showcase  # noqa: E402
+from app.admin import audit, hospitals, identity, showcase, sync, words  # noqa: E402
 
-__all__ = ["admin", "hospitals", "identity", "showcase"]
+__all__ = ["admin", "audit", "hospitals", "identity", "showcase", "sync", "words"]

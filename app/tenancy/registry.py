@@ -113,8 +113,8 @@ class Registry:
             hospital = session.scalar(sa.select(Hospital).where(condition).options(joinedload(Hospital.database)))
             return None if hospital is None else self.entry_of(hospital)
 
-    def entry_of(self, hospital: Hospital) -> HospitalEntry:
-        """Return what is known of a hospital whose database row is loaded; raises CannotDecrypt."""
+    def entry_of(self, hospital: Hospital, *, with_place: bool = True) -> HospitalEntry:
+        """Return what is known of a hospital whose database row is loaded; its place needs the key: CannotDecrypt."""
         return HospitalEntry(
             id=hospital.id,
             code=hospital.code,
@@ -125,7 +125,7 @@ class Registry:
             locale=hospital.locale,
             custom_domain=hospital.custom_domain,
             is_demo=hospital.is_demo,
-            whereabouts=self._whereabouts(hospital),
+            whereabouts=self._whereabouts(hospital) if with_place else None,
         )
 
     def _whereabouts(self, hospital: Hospital) -> Whereabouts | None:

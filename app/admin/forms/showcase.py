@@ -64,7 +64,7 @@ class ShowcasePatient:
 
     full_name: str = "Nguyễn Thị Ánh Tuyết"
     code: str = "BN-000123"
-    birth_date: date = date(1984, 3, 15)
+    born_on: date = date(1984, 3, 15)
 
 
 @dataclass(frozen=True, slots=True)

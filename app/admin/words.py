@@ -1,0 +1,141 @@
+"""What the centre's values are called on operators' pages, and how sizes, counts and moments are written there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_timedelta
+from markupsafe import Markup
+
+from app.admin import admin
+from app.core import clock
+from app.core.formats.dates import format_datetime
+from app.core.formats.numbers import format_decimal
+from app.core.i18n import _, _l
+from app.tenancy.fleet import Condition, newest_revision
+from app.web.templates import hospital_zone
+
+CONDITIONS: dict[str, tuple[Any, str]] = {
+    Condition.DOWN: (_l("Down"), "danger"),
+    Condition.STUCK: (_l("Set-up failed"), "danger"),
+    Condition.UNKNOWN: (_l("Not checked lately"), "warning"),
+    Condition.DEGRADED: (_l("Degraded"), "warning"),
+    Condition.SYNC_FAILED: (_l("Sync failed"), "warning"),
+    Condition.BEHIND: (_l("Schema behind"), "info"),
+    Condition.PROVISIONING: (_l("Being set up"), "info"),
+    Condition.UP: (_l("Healthy"), "success"),
+    Condition.SUSPENDED: (_l("Suspended"), "neutral"),
+    Condition.ARCHIVED: (_l("Archived"), "neutral"),
+}
+STATUSES: dict[str, tuple[Any, str]] = {
+    "provisioning": (_l("Being set up"), "info"),
+    "active": (_l("Active"), "success"),
+    "suspended": (_l("Suspended"), "warning"),
+    "archived": (_l("Archived"), "neutral"),
+}
+HEALTH: dict[str, tuple[Any, str]] = {
+    "up": (_l("Up"), "success"),
+    "degraded": (_l("Degraded"), "warning"),
+    "down": (_l("Down"), "danger"),
+}
+RUNS: dict[str, tuple[Any, str]] = {
+    "running": (_l("Running"), "info"),
+    "succeeded": (_l("Succeeded"), "success"),
+    "failed": (_l("Failed"), "danger"),
+}
+REASONS: dict[str, Any] = {
+    "credentials": _l("The database refuses the hospital's credentials."),
+    "full": _l("No connection is free."),
+    "nearly_full": _l("Nearly all connections are in use."),
+    "no_answer": _l("The database accepts the connection but does not answer."),
+    "no_database": _l("The database does not exist."),
+    "no_place": _l("The hospital has no database, or its credentials cannot be opened."),
+    "schema": _l("The database lacks tables that it should have."),
+    "slow": _l("The answer took longer than a second."),
+    "stopping": _l("The database server is stopping or starting."),
+    "unreachable": _l("The database server cannot be reached."),
+    "wrong_database": _l("The database belongs to another hospital."),
+}
+STEPS: dict[str, Any] = {
+    "place": _l("Choose where the database is to be"),
+    "database": _l("Make the database and its role"),
+    "identity": _l("Write into the database whose it is"),
+    "content": _l("Fill in departments, roles and medicines"),
+    "administrator": _l("Hand over to the first administrator"),
+    "activate": _l("Let the hospital serve"),
+}
+ACTIONS: dict[str, Any] = {
+    "hospital.request": _l("Hospital requested"),
+    "hospital.retry": _l("Set-up tried again"),
+    "hospital.activate": _l("Hospital set up"),
+    "hospital.suspend": _l("Hospital suspended"),
+    "hospital.resume": _l("Hospital serving again"),
+    "operator.create": _l("Operator created"),
+    "session.begin": _l("Signed in"),
+    "session.end": _l("Signed out"),
+}
+RISKS: dict[str, tuple[Any, str]] = {
+    "low": (_l("Low"), "neutral"),
+    "medium": (_l("Medium"), "info"),
+    "high": (_l("High"), "warning"),
+}
+PLANS = (("trial", _l("Trial")), ("standard", _l("Standard")), ("large", _l("Large hospital")))
+LANGUAGES = (("vi", "Tiếng Việt"), ("en", "English"))
+REGIONS: dict[str, Any] = {"vn": _l("Vietnam")}
+UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+@admin.context_processor
+def _words() -> dict[str, Any]:
+    return {
+        "CONDITIONS": CONDITIONS,
+        "STATUSES": STATUSES,
+        "HEALTH": HEALTH,
+        "RUNS": RUNS,
+        "REASONS": REASONS,
+        "STEPS": STEPS,
+        "ACTIONS": ACTIONS,
+        "RISKS": RISKS,
+        "PLANS": dict(PLANS),
+        "LANGUAGES": dict(LANGUAGES),
+        "REGIONS": REGIONS,
+        "bytesize": bytesize,
+        "grouped": grouped,
+        "moment": moment,
+        "newest_revision": newest_revision,
+    }
+
+
+def moment(at: datetime | None) -> Markup:
+    """Say how long ago something was; the exact time stands in the title and for machines."""
+    if at is None:
+        return Markup("—")
+    return Markup('<time class="nowrap" datetime="{}" title="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"), format_datetime(at, hospital_zone()), ago(at)
+    )
+
+
+def ago(at: datetime) -> str:
+    """Say how long ago a moment was, in the reader's language."""
+    elapsed = clock.now() - at
+    if abs(elapsed.total_seconds()) < 5:
+        return _("just now")
+    return str(format_timedelta(-elapsed, add_direction=True, threshold=1.2))
+
+
+def bytesize(count: int | None) -> str:
+    """Write a number of bytes as people read it: 12,3 MB."""
+    if count is None:
+        return "—"
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{format_decimal(size, 1 if unit and size < 100 else 0)}\u00a0{UNITS[unit]}"
+
+
+def grouped(number: float | None, unit: str = "") -> str:
+    """Write a whole number in groups of three: 12.480."""
+    if number is None:
+        return "—"
+    return f"{round(number):,}".replace(",", ".") + (f"\u00a0{unit}" if unit else "")

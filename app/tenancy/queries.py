@@ -1,0 +1,216 @@
+"""Reading what the centre knows of a hospital, of syncing and of what operators did; lists as rows, always limited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from app.core.db import db
+from app.tenancy.errors import UnknownHospital
+from app.tenancy.health import SERVICE
+from app.tenancy.models import (
+    DatabaseCluster,
+    HealthCheck,
+    Hospital,
+    HospitalAdministrator,
+    HospitalStatus,
+    PlatformAuditEntry,
+    ProvisioningStep,
+    SyncCursor,
+    SyncRun,
+)
+from app.tenancy.paging import Page
+from app.tenancy.provisioning import CODE
+
+Rows = Sequence[Any]
+
+HISTORY = 20
+AUDIT_PER_PAGE = 50
+SYNC_PER_PAGE = 50
+
+
+def get_hospital(code: str) -> Hospital:
+    """Return a hospital with the place of its database; raises UnknownHospital."""
+    query = sa.select(Hospital).where(Hospital.code == code).options(joinedload(Hospital.database))
+    hospital = db.session.scalar(query) if CODE.match(code) else None
+    if hospital is None:
+        raise UnknownHospital
+    return hospital
+
+
+def list_steps(hospital_id: UUID) -> Rows:
+    """Return the steps of a hospital's making that were begun, in the order in which they were."""
+    columns = (
+        ProvisioningStep.step,
+        ProvisioningStep.state,
+        ProvisioningStep.started_at,
+        ProvisioningStep.finished_at,
+        ProvisioningStep.error,
+    )
+    query = sa.select(*columns).where(ProvisioningStep.hospital_id == hospital_id)
+    return db.session.execute(query.order_by(ProvisioningStep.started_at).limit(HISTORY)).all()
+
+
+def find_administrator_name(hospital_id: UUID) -> str | None:
+    """Return the sign-in name of the first administrator that was chosen for a hospital, or None."""
+    query = sa.select(HospitalAdministrator.username).where(HospitalAdministrator.hospital_id == hospital_id)
+    return db.session.scalar(query)
+
+
+def list_checks(hospital_id: UUID, limit: int = HISTORY) -> Rows:
+    """Return a hospital's latest health checks, newest first."""
+    query = (
+        sa.select(
+            HealthCheck.status,
+            HealthCheck.response_ms,
+            HealthCheck.details,
+            HealthCheck.error,
+            HealthCheck.checked_at,
+        )
+        .where(HealthCheck.hospital_id == hospital_id, HealthCheck.service == SERVICE)
+        .order_by(HealthCheck.checked_at.desc())
+        .limit(limit)
+    )
+    return db.session.execute(query).all()
+
+
+def list_runs(hospital_id: UUID, limit: int = HISTORY) -> Rows:
+    """Return a hospital's latest sync runs, newest first."""
+    query = (
+        sa.select(
+            SyncRun.kind,
+            SyncRun.status,
+            SyncRun.started_at,
+            SyncRun.finished_at,
+            SyncRun.from_position,
+            SyncRun.to_position,
+            SyncRun.events,
+            SyncRun.counts,
+            SyncRun.error,
+        )
+        .where(SyncRun.hospital_id == hospital_id)
+        .order_by(SyncRun.started_at.desc())
+        .limit(limit)
+    )
+    return db.session.execute(query).all()
+
+
+def list_sync(page: int = 1) -> Page[Any]:
+    """Return a page of hospitals with their newest sync run and the cursor, failed and oldest first."""
+    run = (
+        sa.select(SyncRun.status, SyncRun.started_at, SyncRun.finished_at, SyncRun.events, SyncRun.to_position)
+        .add_columns(SyncRun.error)
+        .where(SyncRun.hospital_id == Hospital.id)
+        .order_by(SyncRun.started_at.desc())
+        .limit(1)
+        .lateral("run")
+    )
+    succeeded = (
+        sa.select(SyncRun.finished_at)
+        .where(SyncRun.hospital_id == Hospital.id, SyncRun.status == "succeeded")
+        .order_by(SyncRun.started_at.desc())
+        .limit(1)
+        .lateral("succeeded")
+    )
+    cursor = (
+        sa.select(sa.func.min(SyncCursor.position).label("position"), sa.func.max(SyncCursor.updated_at).label("moved"))
+        .where(SyncCursor.hospital_id == Hospital.id)
+        .lateral("cursor")
+    )
+    syncing = Hospital.status.in_((HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED))
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(Hospital).where(syncing)) or 0
+    page = min(page, max(1, -(-total // SYNC_PER_PAGE)))
+    query = (
+        sa.select(
+            Hospital.code,
+            Hospital.display_name,
+            Hospital.status.label("hospital_status"),
+            run,
+            succeeded.c.finished_at.label("synced_at"),
+            cursor.c.position,
+            cursor.c.moved,
+        )
+        .select_from(Hospital)
+        .outerjoin(run, sa.true())
+        .outerjoin(succeeded, sa.true())
+        .outerjoin(cursor, sa.true())
+        .where(syncing)
+        .order_by(
+            (run.c.status == "failed").desc().nulls_last(), sa.nulls_first(succeeded.c.finished_at), Hospital.code
+        )
+        .limit(SYNC_PER_PAGE)
+        .offset((page - 1) * SYNC_PER_PAGE)
+    )
+    return Page(db.session.execute(query).all(), page, SYNC_PER_PAGE, total)
+
+
+def list_audit(*, hospital_id: UUID | None = None, page: int = 1) -> Page[Any]:
+    """Return a page of what operators and the platform did, newest first, of one hospital or of all."""
+    narrowed = [PlatformAuditEntry.hospital_id == hospital_id] if hospital_id else []
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(PlatformAuditEntry).where(*narrowed)) or 0
+    page = min(page, max(1, -(-total // AUDIT_PER_PAGE)))
+    query = _audit().where(*narrowed).limit(AUDIT_PER_PAGE).offset((page - 1) * AUDIT_PER_PAGE)
+    return Page(db.session.execute(query).all(), page, AUDIT_PER_PAGE, total)
+
+
+def list_latest_audit(hospital_id: UUID, limit: int = 10) -> Rows:
+    """Return what was done to a hospital lately, newest first."""
+    return db.session.execute(_audit().where(PlatformAuditEntry.hospital_id == hospital_id).limit(limit)).all()
+
+
+def list_hospital_names() -> Rows:
+    """Return every hospital's code and name for a choice, by code."""
+    return db.session.execute(
+        sa.select(Hospital.code, Hospital.display_name).order_by(Hospital.code).limit(2_000)
+    ).all()
+
+
+def list_demo_hospitals() -> Rows:
+    """Return the demo hospitals that serve, by code."""
+    query = (
+        sa.select(Hospital.code, Hospital.display_name, Hospital.custom_domain)
+        .where(Hospital.is_demo, Hospital.status == HospitalStatus.ACTIVE)
+        .order_by(Hospital.code)
+        .limit(20)
+    )
+    return db.session.execute(query).all()
+
+
+def list_regions() -> list[str]:
+    """Return the regions in which databases can be placed."""
+    return list(db.session.scalars(sa.select(DatabaseCluster.region).distinct().order_by(DatabaseCluster.region)))
+
+
+def list_provisioning_due(failed_before: datetime) -> list[str]:
+    """Return the unfinished hospitals of which no step has failed since a moment, oldest first."""
+    failed_lately = sa.exists().where(
+        ProvisioningStep.hospital_id == Hospital.id,
+        ProvisioningStep.error.is_not(None),
+        ProvisioningStep.finished_at > failed_before,
+    )
+    query = sa.select(Hospital.code).where(Hospital.status == HospitalStatus.PROVISIONING, ~failed_lately)
+    return list(db.session.scalars(query.order_by(Hospital.created_at).limit(100)))
+
+
+def _audit() -> sa.Select[Any]:
+    return (
+        sa.select(
+            PlatformAuditEntry.at,
+            PlatformAuditEntry.actor_kind,
+            PlatformAuditEntry.actor_name,
+            PlatformAuditEntry.action,
+            PlatformAuditEntry.subject_type,
+            PlatformAuditEntry.changes,
+            PlatformAuditEntry.risk,
+            PlatformAuditEntry.address,
+            Hospital.code.label("hospital_code"),
+            Hospital.display_name.label("hospital_name"),
+        )
+        .outerjoin(Hospital, Hospital.id == PlatformAuditEntry.hospital_id)
+        .order_by(PlatformAuditEntry.at.desc(), PlatformAuditEntry.id.desc())
+    )
