@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.crypto import Keyring
+from app.core.crypto import Keyring, decode_key
+
+HOSPITAL_CODE = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]\Z")
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
 
 class BadSettings(Exception):
@@ -18,7 +23,7 @@ class BadSettings(Exception):
 class Settings(BaseSettings):
     """Everything that differs between installations. Names are those of the environment variables."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
 
     environment: Literal["production", "development", "test"] = "production"
     database_url: str = Field(description="central database, application role")
@@ -29,7 +34,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: str = Field(min_length=32, description="signs cookies and jobs")
     vien_keys: str = Field(description="encryption keys `id:base64,…`, the active one first")
-    vien_blind_index_key: str = Field(min_length=32, description="key of the blind patient index")
+    vien_blind_index_key: str = Field(description="key of the blind patient index, base64")
     var_dir: Path = Path("var")
 
     base_url: str = "http://127.0.0.1:8000"
@@ -56,7 +61,7 @@ class Settings(BaseSettings):
     def _postgres(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must begin with postgresql://")
-        return value
+        return value and value.replace("postgres://", "postgresql://", 1)
 
     @field_validator("redis_url")
     @classmethod
@@ -71,11 +76,40 @@ class Settings(BaseSettings):
         Keyring.parse(value)
         return value
 
-    @model_validator(mode="after")
-    def _careful_in_production(self) -> Self:
-        if self.environment == "production" and not self.secure_cookies:
-            raise ValueError("SECURE_COOKIES may be off outside production only")
-        return self
+    @field_validator("vien_blind_index_key")
+    @classmethod
+    def _blind_index_key(cls, value: str) -> str:
+        decode_key(value, "the key")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as https://vien.example")
+        return value
+
+    @field_validator("hospital_host_suffix")
+    @classmethod
+    def _suffix(cls, value: str | None) -> str | None:
+        if value is not None and not HOST.fullmatch(value):
+            raise ValueError("must be a domain such as hospitals.example, without a leading dot")
+        return value
+
+    @field_validator("default_hospital")
+    @classmethod
+    def _code(cls, value: str | None) -> str | None:
+        if value is not None and not HOSPITAL_CODE.fullmatch(value):
+            raise ValueError("must be a hospital's code")
+        return value
+
+    @field_validator("secure_cookies")
+    @classmethod
+    def _careful_in_production(cls, value: bool, info: ValidationInfo) -> bool:
+        if info.data.get("environment") == "production" and not value:
+            raise ValueError("may be off outside production only")
+        return value
 
 
 def load_settings() -> Settings:

@@ -1,7 +1,7 @@
 """Whether the present unit of work may write.
 
-A read-only unit runs in autocommit: no BEGIN and COMMIT around reads, and an ORM write in it is refused, which makes
-"GET never writes" a fact instead of a rule.
+A read-only unit runs in autocommit: no BEGIN and COMMIT around reads, and a write in it is refused, which makes "GET
+never writes" a fact instead of a rule. What is let through all the same is named in `db.WHILE_READING`.
 """
 
 from __future__ import annotations

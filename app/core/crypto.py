@@ -11,12 +11,14 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
+KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 NONCE_BYTES = 12
 
 
@@ -33,15 +35,25 @@ class Sealed:
     key_id: str
 
 
+def decode_key(encoded: str, name: str) -> bytes:
+    """Return a key of 256 bits that is written in base64; raises ValueError, which never quotes it."""
+    try:
+        key = base64.b64decode(encoded.encode(), validate=True)
+    except binascii.Error:
+        raise ValueError(f"{name} is not base64") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{name} has {len(key)} bytes; it needs {KEY_BYTES}")
+    return key
+
+
 class Keyring:
     """The keys by id; the first one encrypts, every one decrypts."""
 
     def __init__(self, keys: dict[str, bytes]) -> None:
         if not keys:
             raise ValueError("a keyring needs at least one key")
-        for key_id, key in keys.items():
-            if len(key) != KEY_BYTES:
-                raise ValueError(f"key {key_id!r} has {len(key)} bytes; it needs {KEY_BYTES}")
+        if any(len(key) != KEY_BYTES for key in keys.values()):
+            raise ValueError(f"every key needs {KEY_BYTES} bytes")
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.active_id = next(iter(keys))
 
@@ -49,14 +61,14 @@ class Keyring:
     def parse(cls, text: str) -> Keyring:
         """Read `id:base64,id:base64`, the active key first; raises ValueError."""
         keys: dict[str, bytes] = {}
-        for part in filter(None, (piece.strip() for piece in text.split(","))):
+        for number, part in enumerate(filter(None, (piece.strip() for piece in text.split(","))), start=1):
             key_id, separator, encoded = part.partition(":")
-            if not separator or not key_id:
-                raise ValueError("each key is written id:base64")
-            try:
-                keys[key_id] = base64.b64decode(encoded, validate=True)
-            except binascii.Error as error:
-                raise ValueError(f"key {key_id!r} is not base64") from error
+            # No fault quotes what stands there: written the wrong way round, the id is the key.
+            if not separator or not KEY_ID.fullmatch(key_id):
+                raise ValueError(f"key number {number} is not written id:base64, with an id of at most 32 letters")
+            if key_id in keys:
+                raise ValueError(f"key number {number} has the id of an earlier one")
+            keys[key_id] = decode_key(encoded, f"key number {number}")
         return cls(keys)
 
     def seal(self, plaintext: str, context: str) -> Sealed:

@@ -13,13 +13,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, ORMExecuteState, declared_attr, mapped_column
 from sqlalchemy.orm import registry as sa_registry
 from sqlalchemy.sql import visitors
 
@@ -60,9 +59,13 @@ class _Declarative(DeclarativeBase):
     registry = sa_registry(metadata=sa.MetaData(naming_convention=NAMING), type_annotation_map=TYPES)
 
 
+# A statement with this execution option is let through in a request that may only read: the access log, and that a
+# session is in use. Nothing else is.
+WHILE_READING = {"written_while_reading": True}
+AUTOCOMMIT_TWIN = "autocommit_twin"
+
 EngineResolver = Callable[[], sa.Engine]
 _resolvers: dict[str | None, EngineResolver] = {}
-_autocommit: WeakKeyDictionary[sa.Engine, sa.Engine] = WeakKeyDictionary()
 
 
 class CannotRoute(RuntimeError):
@@ -113,9 +116,10 @@ class RoutedSession(FlaskSession):
 
 def autocommitting(engine: sa.Engine) -> sa.Engine:
     """Return the same engine, over the same pool, without transactions around its statements."""
-    twin = _autocommit.get(engine)
+    twin: sa.Engine | None = engine.__dict__.get(AUTOCOMMIT_TWIN)
     if twin is None:
-        twin = _autocommit[engine] = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Kept by the engine itself: a twin refers to its engine, and any table of twins would keep both for ever.
+        twin = engine.__dict__[AUTOCOMMIT_TWIN] = engine.execution_options(isolation_level="AUTOCOMMIT")
     return twin
 
 
@@ -134,9 +138,25 @@ def _refuse_misplaced_writes(session: Any, _context: Any, _instances: Any) -> No
         return
     if is_read_only():
         raise WriteInReadOnlyUnit(f"{type(changed[0]).__name__} changed in a request that may only read")
-    keys = session.info.setdefault("written_histories", set())
-    keys.update(type(entry).metadata.info.get("bind_key") for entry in changed)
-    if len(keys) > 1:
+    _note_written(session, {type(entry).metadata.info.get("bind_key") for entry in changed})
+
+
+@sa.event.listens_for(db.session.session_factory, "do_orm_execute")
+def _refuse_misplaced_statements(state: ORMExecuteState) -> None:
+    """Hold statements that write to the same rules as changed objects."""
+    if not (state.is_insert or state.is_update or state.is_delete):
+        return
+    table: Any = state.statement.table  # type: ignore[attr-defined]
+    if not is_read_only():
+        _note_written(state.session, {table.metadata.info.get("bind_key")})
+    elif not state.execution_options.get("written_while_reading"):
+        raise WriteInReadOnlyUnit(f"{table.name} changed in a request that may only read")
+
+
+def _note_written(session: Any, histories: set[str | None]) -> None:
+    written = session.info.setdefault("written_histories", set())
+    written.update(histories)
+    if len(written) > 1:
         raise WriteAcrossHistories("a unit of work writes to the central database or to one hospital, never to both")
 
 

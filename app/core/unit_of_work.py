@@ -19,10 +19,10 @@ def unit_of_work() -> Iterator[Session]:
     """Commit at the end what happened inside; roll all of it back when an error leaves it."""
     try:
         yield db.session()
+        db.session.commit()
     except BaseException:
         db.session.rollback()
         raise
-    db.session.commit()
 
 
 @contextmanager

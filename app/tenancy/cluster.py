@@ -47,6 +47,13 @@ class Cluster:
             yield connection
 
     @contextmanager
+    def _alone(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection when nobody else prepares this server; its end lets the next one in."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
+            yield connection
+
+    @contextmanager
     def engine(self, database: str) -> Iterator[sa.Engine]:
         """Give an engine for one database that keeps no connection afterwards."""
         engine = sa.create_engine(self.url_of(database).set(drivername="postgresql+psycopg"), poolclass=NullPool)
@@ -57,8 +64,7 @@ class Cluster:
 
     def prepare(self) -> None:
         """Make the group roles and close the maintenance databases to everybody else."""
-        with self.connect() as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
+        with self._alone() as connection:
             for role in GROUP_ROLES:
                 if not role_exists(connection, role):
                     connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
@@ -66,11 +72,10 @@ class Cluster:
             for database in ("postgres", "template1"):
                 if owns_database(connection, database):
                     revoke_public(connection, database)
-            connection.execute("SELECT pg_advisory_unlock(%s)", (BOOTSTRAP_LOCK,))
 
     def create_central(self, database: str, role: str, password: str) -> None:
         """Make the central database and the web's role there, and bring its schema to the newest revision."""
-        with self.connect() as connection:
+        with self._alone() as connection:
             if not database_exists(connection, database):
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER vien_central_owner TEMPLATE template0").format(
@@ -80,7 +85,7 @@ class Cluster:
             revoke_public(connection, database)
             create_login(connection, role, password, member_of="vien_central_app", limit=-1)
             allow_connect(connection, database, role)
-        self.migrate(database, "central")
+            self.migrate(database, "central")
 
     def migrate(self, database: str, history: Any) -> None:
         """Bring one database to the newest revision of a history."""
@@ -90,13 +95,9 @@ class Cluster:
     def ensure_template(self) -> str:
         """Return the golden template's name, building it when there is none at the newest revision."""
         name = template_name()
-        with self.connect() as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
-            try:
-                if not is_template(connection, name):
-                    self._build_template(connection, name)
-            finally:
-                connection.execute("SELECT pg_advisory_unlock(%s)", (BOOTSTRAP_LOCK,))
+        with self._alone() as connection:
+            if not is_template(connection, name):
+                self._build_template(connection, name)
         return name
 
     def _build_template(self, connection: psycopg.Connection[Any], name: str) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util import LRUCache
 
 from app.config import Settings
@@ -25,6 +25,7 @@ from app.tenancy.registry import HospitalEntry, Whereabouts
 log = get_logger(__name__)
 
 COMPILED_STATEMENTS = 2_000
+RETIRED = "retired"
 IDENTITY_QUERY = "SELECT hospital_id, current_database(), current_user FROM hospital_info"
 
 
@@ -49,7 +50,7 @@ class EngineCache:
             self._engines.move_to_end(key)
             evicted = self._evict()
         for old in evicted:
-            old.dispose()
+            _retire(old)
         return engine
 
     def dispose(self) -> None:
@@ -57,7 +58,7 @@ class EngineCache:
         with self._lock:
             engines, self._engines = list(self._engines.values()), OrderedDict()
         for engine in engines:
-            engine.dispose()
+            _retire(engine)
 
     def __len__(self) -> int:
         return len(self._engines)
@@ -77,7 +78,22 @@ class EngineCache:
         engine = sa.Engine(pool, _shared_dialect(), sa.make_url("postgresql+psycopg://"), hide_parameters=True)
         engine.update_execution_options(compiled_cache=self._compiled)
         sa.event.listen(pool, "connect", _identity_check(hospital_id, place))
+        sa.event.listen(pool, "checkin", _close_when_retired(engine))
         return engine
+
+
+def _retire(engine: sa.Engine) -> None:
+    """Close what is idle, and let what is in use be closed when it comes back: nobody would take it out again."""
+    engine.update_execution_options(**{RETIRED: True})
+    engine.dispose()
+
+
+def _close_when_retired(engine: sa.Engine) -> Any:
+    def close(_connection: Any, record: ConnectionPoolEntry) -> None:
+        if engine.get_execution_options().get(RETIRED):
+            record.close()
+
+    return close
 
 
 def connect(place: Whereabouts, timeout: int) -> psycopg.Connection[Any]:
@@ -91,6 +107,9 @@ def connect(place: Whereabouts, timeout: int) -> psycopg.Connection[Any]:
         sslmode=place.tls_mode,
         connect_timeout=timeout,
         application_name="vien",
+        keepalives_idle=10,  # a server that vanished is noticed in seconds, not in the system's two hours
+        keepalives_interval=5,
+        keepalives_count=3,
     )
 
 
@@ -98,9 +117,17 @@ def _identity_check(hospital_id: UUID, place: Whereabouts) -> Any:
     expected = (hospital_id, place.database, place.role)
 
     def check(connection: psycopg.Connection[Any], _record: Any) -> None:
-        found = connection.execute(IDENTITY_QUERY).fetchone()
-        connection.rollback()
+        try:
+            found = connection.execute(IDENTITY_QUERY).fetchone()
+            connection.rollback()
+        except psycopg.ProgrammingError as error:
+            connection.close()
+            raise WrongDatabase(f"the database does not say whose it is: {type(error).__name__}") from error
+        except psycopg.Error:
+            connection.close()
+            raise
         if found != expected:
+            connection.close()
             log.critical("database belongs to somebody else", expected=str(expected), found=str(found))
             raise WrongDatabase(f"expected {expected}, the database says {found}")
 

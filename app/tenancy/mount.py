@@ -11,18 +11,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-PREFIX = re.compile(r"^/h/([^/]*)(/.*)?$")
-CODE = re.compile(r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")
+from app.config import HOSPITAL_CODE
+
+PREFIX = re.compile(r"/h/([^/]*)(/.*)?", re.DOTALL)
+DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
 ENVIRON_KEY = "vien.address"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What an address says about the hospital: its code, or a domain to look up, or that it contradicts itself."""
+    """What an address says about the hospital: its code, or a domain to look up, or that it contradicts itself.
+
+    `by_default` where it says nothing, and the installation's only hospital is meant.
+    """
 
     code: str | None = None
     domain: str | None = None
     contradicts: bool = False
+    by_default: bool = False
 
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -50,13 +56,13 @@ class TenantMount:
 
     def _read(self, environ: dict[str, Any]) -> Address:
         from_host = self._from_host(environ.get("HTTP_HOST", ""))
-        found = PREFIX.match(environ.get("PATH_INFO", ""))
+        found = PREFIX.fullmatch(environ.get("PATH_INFO", ""))
         if found is None:
-            return from_host or Address(code=self._default)
+            return from_host or Address(code=self._default, by_default=self._default is not None)
         code, rest = found.group(1), found.group(2) or "/"
         if from_host is not None and from_host != Address(code=code):
             return Address(contradicts=True)
-        if not CODE.match(code):
+        if not HOSPITAL_CODE.fullmatch(code):
             return Address(contradicts=True)
         environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/h/{code}"
         environ["PATH_INFO"] = rest
@@ -68,6 +74,7 @@ class TenantMount:
         name = host.lower().rsplit(":", 1)[0]
         if name == self._platform_host:
             return None
-        if name.endswith(self._suffix) and CODE.match(name.removesuffix(self._suffix)):
-            return Address(code=name.removesuffix(self._suffix))
-        return Address(domain=name)
+        code = name.removesuffix(self._suffix)
+        if name.endswith(self._suffix):
+            return Address(code=code) if HOSPITAL_CODE.fullmatch(code) else Address(contradicts=True)
+        return Address(domain=name) if DOMAIN.fullmatch(name) else Address(contradicts=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from app.config import HOSPITAL_CODE
 from app.core import clock
 from app.core.actor import Actor
 from app.core.after_commit import after_commit
@@ -15,7 +16,7 @@ from app.tenancy.audit import record_platform_change
 from app.tenancy.binding import tenancy
 from app.tenancy.errors import UnknownHospital
 from app.tenancy.models import Hospital, HospitalStatus, ProvisioningStep, StepState
-from app.tenancy.provisioning import CODE, HospitalRequest, request_hospital
+from app.tenancy.provisioning import HospitalRequest, request_hospital
 
 LONGEST_REASON = 500
 
@@ -67,7 +68,9 @@ def resume_hospital(actor: Actor, code: str) -> Hospital:
 
 def _lock_hospital(code: str, expected: HospitalStatus) -> Hospital:
     query = sa.select(Hospital).where(Hospital.code == code).with_for_update()
-    hospital = db.session.scalar(query.execution_options(populate_existing=True)) if CODE.match(code) else None
+    hospital = (
+        db.session.scalar(query.execution_options(populate_existing=True)) if HOSPITAL_CODE.fullmatch(code) else None
+    )
     if hospital is None:
         raise UnknownHospital
     if hospital.status is not expected:

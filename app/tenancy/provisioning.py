@@ -6,7 +6,6 @@ administrative address, provisions it. Until the last step nobody but the saga c
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from psycopg import sql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from app.config import HOSPITAL_CODE
 from app.core import clock
 from app.core.actor import Actor
 from app.core.crypto import Keyring
@@ -46,7 +46,6 @@ from app.tenancy.saga import Saga
 from app.tenancy.schema import head_revision
 from app.tenancy.vault import open_password, seal_password
 
-CODE = re.compile(r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")
 RESERVED_CODES = frozenset(
     {
         "admin",
@@ -114,7 +113,7 @@ def writes_administrators(writer: AdministratorWriter) -> AdministratorWriter:
 
 def check_code(code: str) -> None:
     """Refuse a code that cannot be a hospital's; raises InvalidValue."""
-    if not CODE.match(code):
+    if not HOSPITAL_CODE.fullmatch(code):
         raise InvalidValue(
             _l("Use 3 to 40 lower-case letters, digits and hyphens, beginning with a letter."), field="code"
         )

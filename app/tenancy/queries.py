@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
+from app.config import HOSPITAL_CODE
 from app.core.db import db
 from app.tenancy.errors import UnknownHospital
 from app.tenancy.health import SERVICE
@@ -25,7 +26,6 @@ from app.tenancy.models import (
     SyncRun,
 )
 from app.tenancy.paging import Page
-from app.tenancy.provisioning import CODE
 
 Rows = Sequence[Any]
 
@@ -37,7 +37,7 @@ SYNC_PER_PAGE = 50
 def get_hospital(code: str) -> Hospital:
     """Return a hospital with the place of its database; raises UnknownHospital."""
     query = sa.select(Hospital).where(Hospital.code == code).options(joinedload(Hospital.database))
-    hospital = db.session.scalar(query) if CODE.match(code) else None
+    hospital = db.session.scalar(query) if HOSPITAL_CODE.fullmatch(code) else None
     if hospital is None:
         raise UnknownHospital
     return hospital

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, joinedload
 
 from app.core.crypto import Keyring
@@ -25,6 +26,8 @@ from app.tenancy.models import Hospital, HospitalStatus
 from app.tenancy.vault import open_password
 
 log = get_logger(__name__)
+
+MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,15 @@ class Registry:
     ) -> tuple[float, HospitalEntry | None]:
         try:
             entry = self._read(condition)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout) as error:
             if known is None or known[1] is None:
                 raise RegistryUnavailable from error
             log.warning("central database away, serving from memory", key=key)
             entry = known[1]
         fresh = (self._monotonic() + self._trusted_seconds, entry)
         with self._lock:
-            if entry is not None or len(self._known) < 10_000:  # unknown codes must not fill the memory
+            # Unknown codes must not fill the memory.
+            if entry is not None or key in self._known or len(self._known) < MOST_KNOWN:
                 self._known[key] = fresh
         return fresh
 

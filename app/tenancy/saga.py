@@ -33,15 +33,23 @@ class Saga:
                 raise UnknownHospital
             self._id = hospital.id
         self._lock = db.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-        self._lock.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self._id))))
-        with unit_of_work() as session:
-            status = session.scalar(sa.select(Hospital.status).where(Hospital.id == self._id))
-            self.finished = status is not HospitalStatus.PROVISIONING
+        try:
+            self._lock.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self._id))))
+            with unit_of_work() as session:
+                status = session.scalar(sa.select(Hospital.status).where(Hospital.id == self._id))
+                self.finished = status is not HospitalStatus.PROVISIONING
+        except BaseException:
+            self._release()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        """Give the lock back by closing its connection, which works in whatever state that one is."""
         if self._lock is not None:
-            self._lock.execute(sa.select(sa.func.pg_advisory_unlock(_lock_number(self._id))))
+            self._lock.invalidate()
             self._lock.close()
 
     def step(self, name: str, work: Callable[[], None]) -> None:

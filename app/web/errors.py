@@ -6,14 +6,15 @@ import psycopg
 from flask import Flask, Response, flash, request, session, url_for
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.db import db
 from app.core.errors import (
+    Conflict,
     Forbidden,
     InvalidValue,
     NotFound,
@@ -30,6 +31,7 @@ from app.tenancy.errors import HospitalUnavailable, RegistryUnavailable, WrongDa
 from app.web.binding import request_id
 from app.web.render import render, see_other
 from app.web.sessions import portal_of
+from app.web.targets import page_before
 
 log = get_logger(__name__)
 
@@ -66,6 +68,7 @@ HTTP_ERRORS: dict[int, type[VienError]] = {
     403: Forbidden,
     404: NotFound,
     405: WrongMethod,
+    409: Conflict,
     413: TooLarge,
     422: InvalidValue,
     503: Unavailable,
@@ -111,13 +114,12 @@ def _ask_to_sign_in(error: NotSignedIn) -> BaseResponse:
     if portal is None:
         return show(error)
     if request.method in ("GET", "HEAD"):
-        wanted = request.full_path.rstrip("?")
-        return see_other(url_for(f"{portal}.sign_in", next=request.script_root + wanted))
+        asked = request.script_root + request.full_path.rstrip("?")
+        wanted = page_before() if request.headers.get("HX-Request") == "true" else None
+        return see_other(url_for(f"{portal}.sign_in", next=wanted or asked))
     session["expired"] = True
     flash(_("Your session has ended, so nothing was saved. Sign in, then send the form again."), "alert")
-    referrer = request.referrer or ""
-    back = referrer.removeprefix(request.host_url.rstrip("/")) if referrer.startswith(request.host_url) else None
-    return see_other(url_for(f"{portal}.sign_in", next=back))
+    return see_other(url_for(f"{portal}.sign_in", next=page_before()))
 
 
 def _rate_limited(error: RateLimitExceeded) -> Response:
@@ -127,31 +129,44 @@ def _rate_limited(error: RateLimitExceeded) -> Response:
 def _http(error: HTTPException) -> BaseResponse:
     if error.code is not None and error.code < 400:
         return error.get_response()
-    return show(HTTP_ERRORS.get(error.code or 500, VienError)())
+    code = error.code or 500
+    response = show(HTTP_ERRORS.get(code, BadRequest if code < 500 else VienError)())
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.allow.update(error.valid_methods)
+    return response
 
 
 def _database(error: Exception) -> Response:
     """A database that does not answer is a 503 for its own hospital; a statement that is wrong is our mistake."""
     db.session.rollback()
+    if isinstance(error, DataError):
+        log.warning("a value that no column takes", path=request.path, error=_first_line(error))
+        return show(BadRequest())
     if not _is_unreachable(error):
         return _unexpected(error)
-    log.error("database unreachable", error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    log.error("database unreachable", error=_first_line(error))
     return show(HospitalUnavailable() if find_bound_hospital() else RegistryUnavailable())
 
 
 def _is_unreachable(error: Exception) -> bool:
     if isinstance(error, PoolTimeout | WrongDatabase | InterfaceError):
         return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
     if not isinstance(error, OperationalError):
         return False
     timed_out = isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)
-    return error.connection_invalidated or timed_out or getattr(error.orig, "sqlstate", None) is None or _is_down(error)
+    return timed_out or getattr(error.orig, "sqlstate", None) is None or _is_down(error)
 
 
 def _is_down(error: OperationalError) -> bool:
     """Class 08 connection, 53 resources, 57 operator intervention, 3D000 no such database."""
     state: str = getattr(error.orig, "sqlstate", "") or ""
     return state[:2] in ("08", "53", "57") or state == "3D000"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _unexpected(error: Exception) -> Response:

@@ -26,9 +26,7 @@ class Form(FlaskForm):  # type: ignore[misc]
                 issubclass(unbound_field.field_class, StringField)
                 and "Password" not in unbound_field.field_class.__name__
             ):
-                filters = [trimmed, *unbound_field.kwargs.get("filters", ())]
-                options = {**options, "filters": filters}
-                unbound_field.kwargs.pop("filters", None)
+                options = {**options, "filters": [trimmed, *unbound_field.kwargs.get("filters", ())]}
             return unbound_field.bind(form=form, **options)
 
         @property

@@ -14,6 +14,7 @@ from app.web.binding import at_front_door
 from app.web.guards import guard
 from app.web.render import see_other
 from app.web.sessions import PORTALS
+from app.web.targets import local_target
 
 LOCALES = ("vi", "en")
 AREAS = ("core", "domain", "admin", "hospital", "patient")
@@ -53,9 +54,8 @@ def set_locale(portal: str) -> BaseResponse:
     if locale not in LOCALES:
         abort(400)
     session["locale"] = locale
-    back = request.form.get("next", "")
-    safe = back.startswith(f"{request.script_root}/") and not back.startswith("//") and "\\" not in back
-    return see_other(back if safe else f"{request.script_root}/{portal}/")
+    back = local_target(request.form.get("next"), f"{request.script_root}/")
+    return see_other(back or f"{request.script_root}/{portal}/")
 
 
 def _choose_locale() -> str:

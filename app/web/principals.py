@@ -86,17 +86,21 @@ def find_principal() -> Principal | None:
 
 def start_session(token: str, signed_in: SignedIn) -> None:
     """Let the browser carry a new session; what it carried before is forgotten."""
-    locale = session.get("locale")
-    session.clear()
-    if locale:
-        session["locale"] = locale
+    _forget_all_but_language()
     login_user(Principal(g.portal, _bound_code(), token, signed_in))
 
 
 def end_session() -> None:
     """Let the browser forget its session."""
     logout_user()
+    _forget_all_but_language()
+
+
+def _forget_all_but_language() -> None:
+    locale = session.get("locale")
     session.clear()
+    if locale:
+        session["locale"] = locale
 
 
 def current_actor() -> Actor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.config import Settings
+from app.core.crypto import BlindIndex
 from app.core.keys import shared_name
 from app.tenancy.binding import find_bound_hospital
 
@@ -36,7 +39,9 @@ def account_key() -> str:
     """Return the name under which tries for one sign-in name are counted, whether or not it exists."""
     hospital = find_bound_hospital()
     name = (request.form.get("username") or request.form.get("identifier") or "")[:100].strip().lower()
-    return shared_name(hospital.code if hospital else None, g.get("portal") or "public", "account", name)
+    blind_index: BlindIndex = current_app.extensions["blind_index"]
+    digest = blind_index.of("sign-in", name).hex()  # patients sign in with their CCCD, which Redis is not to know
+    return shared_name(hospital.code if hospital else None, g.get("portal") or "public", "account", digest)
 
 
 limiter = Limiter(key_func=client_key, headers_enabled=False)
@@ -58,7 +63,11 @@ def init_security(app: Flask, settings: Settings) -> None:
     )
     app.config.update(
         RATELIMIT_STORAGE_URI=settings.redis_url,
-        RATELIMIT_STORAGE_OPTIONS={"socket_connect_timeout": 1, "socket_timeout": 1},
+        RATELIMIT_STORAGE_OPTIONS={
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 1,
+            "retry": Retry(NoBackoff(), 0),  # by itself redis-py tries ten times, and a reader waits
+        },
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         RATELIMIT_SWALLOW_ERRORS=True,
         RATELIMIT_STRATEGY="moving-window",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 
 from app.config import Settings
 from app.tenancy.mount import ENVIRON_KEY, Address
@@ -37,6 +38,14 @@ class PortalSessions(SecureCookieSessionInterface):
         address = address_of(request)
         words = ["vien", portal_of(request) or "public", *([address.code] if address.code else [])]
         return ("__Host-" if self._host_mode else "") + "-".join(words)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Sign for one cookie's name, so that a value copied under another name is no session at all."""
+        serializer = super().get_signing_serializer(app)
+        if serializer is not None:
+            words = (self.salt, self.get_cookie_name(app), address_of(request).domain or "")
+            serializer.salt = "\x00".join(words).encode()
+        return serializer
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the hospital's prefix; `__Host-` cookies must say `/`."""

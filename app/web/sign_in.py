@@ -27,6 +27,7 @@ from app.web.forms import Form
 from app.web.principals import current_actor, end_session, find_principal, start_session
 from app.web.render import render, see_other
 from app.web.security import account_key, limiter
+from app.web.targets import local_target
 
 SECOND_FACTOR_SECONDS = 300
 
@@ -93,7 +94,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
             try:
                 account = portal.check(form.username.data, form.password.data)
             except (InvalidValue, TooManyAttempts) as error:
-                return _refused(blueprint.name, form, error)
+                return _refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
             return _password_accepted(portal, account, form.next.data)
         return render(f"{blueprint.name}/identity/sign_in.html", form=form, status=422 if form.errors else 200)
 
@@ -109,8 +110,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
             try:
                 check_code(keyring(), account, form.code.data)
             except (InvalidValue, TooManyAttempts) as error:
-                form.add_error("code", error)
-                return render(f"{blueprint.name}/identity/second_factor.html", form=form, status=type(error).status)
+                return _refused(f"{blueprint.name}/identity/second_factor.html", form, "code", error)
             return complete_sign_in(portal, account, session.get("second_factor", {}).get("next"))
         return render(f"{blueprint.name}/identity/second_factor.html", form=form, status=422 if form.errors else 200)
 
@@ -147,10 +147,7 @@ def complete_sign_in(portal: Portal, account: Any, wanted: str | None) -> BaseRe
 
 def safe_target(wanted: str | None) -> str | None:
     """Return a wanted address when it lies in this portal of this hospital, or None."""
-    inside = f"{request.script_root}/{g.portal}/"
-    if not wanted or not wanted.startswith(inside) or "\\" in wanted or ".." in wanted:
-        return None
-    return wanted
+    return local_target(wanted, f"{request.script_root}/{g.portal}/")
 
 
 def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> BaseResponse:
@@ -158,6 +155,7 @@ def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> Base
         return complete_sign_in(portal, account, wanted)
     session["second_factor"] = {
         "account": str(account.id),
+        "place": request.script_root,
         "until": clock.now().timestamp() + SECOND_FACTOR_SECONDS,
         "next": wanted or "",
     }
@@ -166,15 +164,15 @@ def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> Base
 
 def _half_signed_in(portal: Portal) -> Any | None:
     pending = session.get("second_factor")
-    if not pending or pending["until"] < clock.now().timestamp():
+    if not pending or pending["place"] != request.script_root or pending["until"] < clock.now().timestamp():
         return None
     account_id = parse_id(pending["account"])
     return portal.find_account(account_id) if account_id else None
 
 
-def _refused(name: str, form: Form, error: InvalidValue | TooManyAttempts) -> BaseResponse:
-    form.add_error("password", error)
-    response = render(f"{name}/identity/sign_in.html", form=form, status=type(error).status)
+def _refused(template: str, form: Form, field: str, error: InvalidValue | TooManyAttempts) -> BaseResponse:
+    form.add_error(field, error)
+    response = render(template, form=form, status=type(error).status)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.actor import Actor
-from app.core.db import db
+from app.core.db import WHILE_READING, db
 from app.core.ids import new_id
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
 
@@ -59,7 +59,7 @@ def record_access(
     seen = list(dict.fromkeys(patient_ids))
     if seen:
         values = {**_who(actor, action, subject_type, subject_id), "patient_ids": seen}
-        db.session.execute(sa.insert(AccessEntry), values)
+        db.session.execute(sa.insert(AccessEntry), values, execution_options=WHILE_READING)
 
 
 def _who(actor: Actor, action: str, subject_type: str, subject_id: UUID | None) -> dict[str, Any]:

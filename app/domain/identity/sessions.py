@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.actor import Actor
-from app.core.db import db
+from app.core.db import WHILE_READING, db
 from app.core.ids import hash_token, new_token
 from app.domain.identity.models import (
     PatientSession,
@@ -178,4 +178,5 @@ def _touch(model: Any, session_id: UUID, seen_at: datetime) -> None:
     """Remember that the session is in use, at most once a minute."""
     now = clock.now()
     if now - seen_at > TOUCH_EVERY:
-        db.session.execute(sa.update(model).where(model.id == session_id).values(last_seen_at=now))
+        query = sa.update(model).where(model.id == session_id).values(last_seen_at=now)
+        db.session.execute(query, execution_options=WHILE_READING)
