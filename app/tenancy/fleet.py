@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -86,6 +87,12 @@ def list_fleet(*, search: str = "", conditions: tuple[Condition, ...] = (), page
     ranked = narrowed.order_by(_rank(fleet.c.condition), sa.func.lower(fleet.c.display_name), fleet.c.code)
     rows = db.session.execute(ranked.limit(PER_PAGE).offset((page - 1) * PER_PAGE)).all()
     return Page(rows, page, PER_PAGE, total)
+
+
+def list_all() -> Sequence[Any]:
+    """Return every hospital, the worst first, for those who print them all."""
+    fleet = _fleet()
+    return db.session.execute(sa.select(fleet).order_by(_rank(fleet.c.condition), fleet.c.code)).all()
 
 
 def fleet_totals() -> FleetTotals:
