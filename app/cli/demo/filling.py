@@ -67,8 +67,8 @@ def _lock() -> None:
 
 
 def _write_staff(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring, now: datetime) -> dict[str, UUID]:
-    departments = dict(db.session.execute(sa.select(Department.code, Department.id)).tuples().all())
-    roles = dict(db.session.execute(sa.select(Role.code, Role.id)).tuples().all())
+    departments = _ids_by_code(Department)
+    roles = _ids_by_code(Role)
     made: dict[str, UUID] = {}
     for number, person in enumerate(hospital.staff, start=1):
         account = StaffUser(
@@ -94,12 +94,16 @@ def _write_staff(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring,
     return made
 
 
+def _ids_by_code(model: type[Department] | type[Role]) -> dict[str, UUID]:
+    return {row.code: row.id for row in db.session.execute(sa.select(model.code, model.id))}
+
+
 def _licence(hospital: DemoHospital, number: int) -> str:
     return f"{hospital.seed * 7 + number * 613:06d}/{hospital.licence_place}-CCHN"
 
 
 def _write_hours(hospital: DemoHospital, staff: dict[str, UUID], today: date) -> list[Clinic]:
-    departments = dict(db.session.execute(sa.select(Department.code, Department.id)).tuples().all())
+    departments = _ids_by_code(Department)
     clinics = []
     for person in hospital.staff:
         if person.role == "doctor" and person.department:
