@@ -95,7 +95,7 @@ def show(error: VienError) -> Response:
     response = render(
         "errors/error.html",
         status=error.status,
-        code=error.status,
+        status_code=error.status,
         title=error.title,
         message=error.message,
         remedy=error.remedy,
@@ -128,7 +128,9 @@ def _rate_limited(error: RateLimitExceeded) -> Response:
 
 def _http(error: HTTPException) -> BaseResponse:
     if error.code is not None and error.code < 400:
-        return error.get_response()
+        moved = error.get_response()
+        moved.set_data("")
+        return moved
     code = error.code or 500
     response = show(HTTP_ERRORS.get(code, BadRequest if code < 500 else VienError)())
     if isinstance(error, MethodNotAllowed) and error.valid_methods:

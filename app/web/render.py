@@ -33,7 +33,9 @@ def see_other(url: str) -> BaseResponse:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
         return response
-    return redirect(url, code=303)
+    response = redirect(url, code=303)
+    response.set_data("")  # nobody reads it, and it would be in English
+    return response
 
 
 def init_render(app: Flask) -> None:

@@ -155,7 +155,6 @@ def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> Base
         return complete_sign_in(portal, account, wanted)
     session["second_factor"] = {
         "account": str(account.id),
-        "place": request.script_root,
         "until": clock.now().timestamp() + SECOND_FACTOR_SECONDS,
         "next": wanted or "",
     }
@@ -164,7 +163,7 @@ def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> Base
 
 def _half_signed_in(portal: Portal) -> Any | None:
     pending = session.get("second_factor")
-    if not pending or pending["place"] != request.script_root or pending["until"] < clock.now().timestamp():
+    if not pending or pending["until"] < clock.now().timestamp():
         return None
     account_id = parse_id(pending["account"])
     return portal.find_account(account_id) if account_id else None

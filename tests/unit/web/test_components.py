@@ -297,7 +297,7 @@ def test_the_title_tells_of_errors_first(app: Flask) -> None:
 
 
 def test_the_error_page_needs_no_person_and_no_hospital(app: Flask) -> None:
-    facts = {"status": 503, "title": "Gone", "message": "No answer.", "remedy": None, "request_id": "r-9"}
+    facts = {"status_code": 503, "title": "Gone", "message": "No answer.", "remedy": None, "request_id": "r-9"}
     with app.test_request_context():
         page = Page(render_template("errors/error.html", retry_after=15, **facts))
     assert "r-9" in page.text
