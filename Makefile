@@ -13,7 +13,7 @@ export PORT
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run worker db test sure lint types check-tests check-given chromium fix bench audit lock reset
+.PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given chromium fix bench audit lock reset
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ translations: $(TRANSLATIONS)
 
 worker: setup ## Run one more worker beside a running platform
 	@exec $(BIN)/python -m app.cli.within worker
+
+totp: setup ## Print the codes that the demo accounts' authenticator apps show now
+	@$(BIN)/python -m app.cli.demo
 
 db: setup ## Open psql on the central database of a running platform
 	@exec $(BIN)/python -m app.cli.db_shell $(DATABASE)

@@ -1,4 +1,7 @@
-"""An installation in a folder: its secrets, made once, and the settings that its processes get."""
+"""An installation in a folder: its secrets, made once, and the environment that its processes get.
+
+It imports nothing heavy, so that a second start is quick; what talks to databases is in `prepare`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any
-
-from app.config import Settings
-from app.tenancy.bootstrap import CentralPlace, bootstrap
+from urllib.parse import urlsplit, urlunsplit
 
 SECRETS_FILE = "secrets.json"
 
@@ -21,21 +21,22 @@ class Installation:
     def __init__(self, var: Path, *, central_database: str = "vien_central", central_role: str = "vien_web") -> None:
         self.var = var
         self._secrets = _load_or_make(var / SECRETS_FILE)
-        self._place = CentralPlace(central_database, central_role, self._secrets["central_password"])
-
-    def prepare(self, admin_url: str) -> str:
-        """Make or update the platform on a PostgreSQL server; return the central database's address for the web."""
-        return bootstrap(admin_url, self._place)
+        self.central_database = central_database
+        self.central_role = central_role
+        self.central_password = self._secrets["central_password"]
 
     def central_url(self, admin_url: str) -> str:
-        """Return the central database's address for the web, without touching anything."""
-        return self._place.url(admin_url)
+        """Return the central database's address for the web, on the server of an administrative address."""
+        parts = urlsplit(admin_url)
+        login = f"{self.central_role}:{self.central_password}@{parts.netloc.rpartition('@')[2]}"
+        return urlunsplit(parts._replace(scheme="postgresql", netloc=login, path=f"/{self.central_database}"))
 
-    def environment(self, *, database_url: str, redis_url: str, admin_url: str | None, port: int) -> dict[str, str]:
-        """Return the settings as environment variables; only workers are given `admin_url`."""
+    def environment(self, *, redis_url: str, admin_url: str, port: int) -> dict[str, str]:
+        """Return the settings as environment variables; those of the web leave out DATABASE_ADMIN_URL."""
         values = {
             "ENVIRONMENT": "development",
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": self.central_url(admin_url),
+            "DATABASE_ADMIN_URL": admin_url,
             "REDIS_URL": redis_url,
             "SECRET_KEY": self._secrets["secret_key"],
             "VIEN_KEYS": f"k1:{self._secrets['encryption_key']}",
@@ -49,11 +50,7 @@ class Installation:
         passed = {
             name: os.environ[name] for name in ("MAIL_URL", "MAIL_FROM", "DEFAULT_HOSPITAL") if name in os.environ
         }
-        return values | passed | ({"DATABASE_ADMIN_URL": admin_url} if admin_url else {})
-
-    def settings(self, environment: dict[str, str], /, **changes: Any) -> Settings:
-        """Return an environment as this process's settings, with some of them changed."""
-        return Settings.model_validate({name.lower(): value for name, value in environment.items()} | changes)
+        return values | passed
 
 
 def _load_or_make(path: Path) -> dict[str, str]:

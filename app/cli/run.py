@@ -1,45 +1,51 @@
 """`make run`: databases, demo hospitals, web, worker and scheduler in one terminal. For laptops and demonstrations.
 
 The web processes are not given the administrative address of PostgreSQL; the worker and the scheduler are.
+This process imports little, and leaves out the preparation when nothing has changed since the last one, so that a
+second start is quick.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import create_app
-from app.cli.demo import demo_table, ensure_demo, write_demo_json
 from app.cli.installation import Installation
 from app.core.embedded import EmbeddedError, ensure_free, start_services
 from app.core.supervisor import Child, Supervisor, interruptible
-from app.tenancy.cluster import Cluster
 
+ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+STAMP = "prepared.txt"
 THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where PostgreSQL (as an administrator) and Redis are."""
+class Servers:
+    """Where PostgreSQL (as an administrator) and Redis are, and what keeps them up."""
 
     admin_url: str
     redis_url: str
+    revive: Callable[[], object]
+    given: bool
 
 
 def main() -> int:
     """Run the platform until a signal says stop; return the exit code."""
     var = Path(os.environ.get("VAR_DIR", "var")).resolve()
-    port = int(os.environ.get("PORT", "8000"))
     try:
-        with interruptible(), services(var) as (addresses, watch):
+        port = int(os.environ.get("PORT", "8000"))
+        with interruptible(), servers_of(var) as servers:
             ensure_free(port)
-            return run(var, port, addresses, watch)
-    except EmbeddedError as error:
+            return run(var, port, servers)
+    except (EmbeddedError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,77 +53,84 @@ def main() -> int:
 
 
 @contextmanager
-def services(var: Path) -> Iterator[tuple[Addresses, object]]:
+def servers_of(var: Path) -> Iterator[Servers]:
     """Give the servers named by DATABASE_URL and REDIS_URL, and embedded ones for what is not named."""
     database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
-    started = start_services(var, with_postgres=not database_url, with_valkey=not redis_url)
-    try:
-        yield (
-            Addresses(database_url or started.admin_database_url, redis_url or started.redis_url),
+    with start_services(var, with_postgres=not database_url, with_valkey=not redis_url) as started:
+        yield Servers(
+            database_url or started.admin_database_url,
+            redis_url or started.redis_url,
             started.revive,
+            bool(database_url),
         )
-    finally:
-        started.stop()
 
 
-def run(var: Path, port: int, addresses: Addresses, watch: object) -> int:
+def run(var: Path, port: int, servers: Servers) -> int:
     """Bring the platform up to date and keep its processes running."""
-    installation = Installation(var)
-    say("Preparing the central database and the template of hospitals' databases")
-    database_url = installation.prepare(addresses.admin_url)
-    worker = installation.environment(
-        database_url=database_url, redis_url=addresses.redis_url, admin_url=addresses.admin_url, port=port
-    )
+    worker = Installation(var).environment(redis_url=servers.redis_url, admin_url=servers.admin_url, port=port)
     web = {name: value for name, value in worker.items() if name != "DATABASE_ADMIN_URL"}
-    app = create_app(installation.settings(worker, log_level="WARNING"))
-    with app.app_context():
-        say("Looking after the two demo hospitals")
-        accounts = ensure_demo(app, Cluster(addresses.admin_url))
-    base_url = f"http://127.0.0.1:{port}"
-    write_demo_json(var / "demo.json", base_url, accounts)
-
-    ours = {name: value for name, value in os.environ.items() if name != "DATABASE_ADMIN_URL"}
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_ADMIN_URL"}
+    if not prepare(var, inherited | worker, servers):
+        return 1
+    base_url = web["BASE_URL"]
     supervisor = Supervisor(
         [
-            Child("web", gunicorn(port), ours | web),
-            Child("worker", flask("worker"), ours | worker),
-            Child("scheduler", flask("scheduler"), ours | worker),
+            Child("web", gunicorn(port), inherited | web),
+            Child("worker", flask("worker"), inherited | worker),
+            Child("scheduler", flask("scheduler"), inherited | worker),
         ],
         health_url=f"{base_url}/healthz",
-        watch=watch,  # type: ignore[arg-type]
+        watch=servers.revive,
     )
-    return supervisor.run(lambda: print(demo_table(base_url, accounts), flush=True))
+    return supervisor.run(lambda: announce(var))
+
+
+def prepare(var: Path, environment: dict[str, str], servers: Servers) -> bool:
+    """Prepare the databases unless that was done with this code for these addresses; tell whether all is ready."""
+    stamp, wanted = var / STAMP, fingerprint(environment)
+    if not servers.given and stamp.exists() and stamp.read_text() == wanted:
+        return True
+    stamp.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "app.cli.prepare"]
+    done = subprocess.run(command, env=environment | {"LOG_LEVEL": "WARNING"}, check=False)  # noqa: S603
+    if done.returncode == 0:
+        stamp.write_text(wanted)
+    return done.returncode == 0
+
+
+def fingerprint(environment: dict[str, str]) -> str:
+    """Return what the preparation depends on: the addresses, and every file of the code and the migrations."""
+    seen = hashlib.sha256()
+    for name in ("DATABASE_ADMIN_URL", "BASE_URL", "VAR_DIR"):
+        seen.update(environment[name].encode())
+    for path in sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("app/**/data/*"), *ROOT.glob("migrations/**/*.py")]):
+        facts = path.stat()
+        seen.update(f"{path}{facts.st_size}{facts.st_mtime_ns}".encode())
+    return seen.hexdigest()
+
+
+def announce(var: Path) -> None:
+    """Print where everything is and who can sign in."""
+    from app.cli.demo.accounts import Account
+    from app.cli.demo.table import demo_table
+
+    facts = json.loads((var / "demo.json").read_text())
+    print(demo_table(facts["base_url"], [Account(**entry) for entry in facts["accounts"]]), flush=True)
 
 
 def gunicorn(port: int) -> list[str]:
     """Return the command of the web server."""
+    workers = os.environ.get("WEB_CONCURRENCY", "2")
     return [
-        str(BIN / "gunicorn"),
-        "wsgi:app",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--worker-class",
-        "gthread",
-        "--workers",
-        os.environ.get("WEB_CONCURRENCY", "2"),
-        "--threads",
-        str(THREADS),
-        "--no-control-socket",
-        "--graceful-timeout",
-        "5",
-        "--log-level",
-        "warning",
+        *(str(BIN / "gunicorn"), "wsgi:app", "--bind", f"127.0.0.1:{port}"),
+        *("--worker-class", "gthread", "--preload", "--workers", workers, "--threads", str(THREADS)),
+        *("--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"),
     ]
 
 
 def flask(command: str) -> list[str]:
     """Return the command of one of our own processes."""
     return [str(BIN / "flask"), "--app", "wsgi", command]
-
-
-def say(text: str) -> None:
-    """Tell on standard error what is being done."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

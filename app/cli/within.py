@@ -22,7 +22,6 @@ def main(arguments: list[str]) -> NoReturn:
         sys.exit("No platform runs from this folder. Start it with `make run` in another terminal.")
     installation = Installation(var)
     settings = installation.environment(
-        database_url=installation.central_url(admin_url),
         redis_url=redis_url,
         admin_url=admin_url,
         port=int(os.environ.get("PORT", "8000")),

@@ -20,14 +20,9 @@ class CentralPlace:
     role: str
     password: str
 
-    def url(self, admin_url: str) -> str:
-        """Return the central database's address for the web, on the server of an administrative address."""
-        url = Cluster(admin_url).url_of(self.database).set(username=self.role, password=self.password)
-        return url.render_as_string(hide_password=False)
 
-
-def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> str:
-    """Make or bring up to date everything that a platform needs before its first hospital; return the web's address.
+def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> None:
+    """Make or bring up to date everything that a platform needs before its first hospital.
 
     Safe to repeat: what is there is kept.
     """
@@ -56,4 +51,3 @@ def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> str
             [{"code": entry.code} for entry in list_permissions("admin")],
         )
     cluster.ensure_template()
-    return place.url(admin_url)

@@ -23,7 +23,7 @@ class CheckingClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send a request and check the page that comes back."""
         response = super().open(*args, **kwargs)
-        if response.mimetype == "text/html" and response.status_code != 304:
+        if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
             check_page(response.get_data(as_text=True))
         return response
 

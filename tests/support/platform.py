@@ -16,6 +16,7 @@ from flask import Flask
 
 from app import create_app
 from app.cli.installation import Installation
+from app.cli.prepare import make_platform, settings_of
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
@@ -60,7 +61,7 @@ class Platform:
         with self.cluster.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self.central_name = name
-        self.central_url = self.installation.prepare(servers.admin_url)
+        make_platform(self.installation, servers.admin_url)
         self.app = self.make_app()
         self.databases: dict[str, str] = {}
         for code in CODES:
@@ -69,12 +70,12 @@ class Platform:
     def environment(self, port: int = 8000) -> dict[str, str]:
         """Return the settings of a process of this platform."""
         return self.installation.environment(
-            database_url=self.central_url, redis_url=self.servers.redis_url, admin_url=self.servers.admin_url, port=port
+            redis_url=self.servers.redis_url, admin_url=self.servers.admin_url, port=port
         )
 
     def make_app(self, **changes: Any) -> Flask:
         """Return another application on the same platform, with some settings changed."""
-        settings = self.installation.settings(
+        settings = settings_of(
             self.environment(), environment="test", log_level=os.environ.get("LOG_LEVEL", "ERROR"), **changes
         )
         app = create_app(settings)
