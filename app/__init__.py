@@ -1,20 +1,25 @@
-"""Vien: many hospitals on one platform, sharing nothing. This is the only place that wires the parts together."""
+"""Vien: many hospitals on one platform, sharing nothing. This is the only place that wires the parts together.
+
+Imports stand inside the functions, so that a process that only starts others (`app.cli.run`) imports none of it.
+"""
 
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
+if TYPE_CHECKING:
+    from flask import Flask
 
-from app.config import Settings, load_settings
-from app.core.crypto import BlindIndex, Keyring
-from app.core.db import db
-from app.core.logging import configure_logging
+    from app.config import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the application; raises BadSettings, or UnguardedRoute where a view declares no permission."""
+    from flask import Flask
+
+    from app.config import load_settings
+
     settings = settings or load_settings()
     app = Flask("app", static_folder=None)
     _configure(app, settings)
@@ -22,12 +27,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     _protect(app, settings)
     _present(app, settings)
     _open_portals(app)
+    _register_jobs(app)
     _add_commands(app)
     _mount(app, settings)
     return app
 
 
 def _configure(app: Flask, settings: Settings) -> None:
+    from app.core.crypto import BlindIndex, Keyring
+    from app.core.logging import configure_logging
+
     configure_logging(settings.log_level, settings.log_format)
     app.extensions["settings"] = settings
     app.extensions["keyring"] = Keyring.parse(settings.vien_keys)
@@ -45,9 +54,11 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _connect(app: Flask, settings: Settings) -> None:
     from flask_migrate import Migrate
 
+    from app.core.db import db
     from app.core.queue import init_queue
     from app.domain import models as hospital_history
     from app.tenancy import models as central_history
+    from app.tenancy.announcements import init_announcements
     from app.tenancy.binding import init_tenancy
     from app.tenancy.registry import Registry
 
@@ -64,6 +75,7 @@ def _connect(app: Flask, settings: Settings) -> None:
     Migrate(app, db)
     init_queue(app, settings.redis_url)
     init_tenancy(app, settings, Registry(app.extensions["keyring"], settings.registry_seconds))
+    init_announcements(app)
 
 
 def _protect(app: Flask, settings: Settings) -> None:
@@ -113,6 +125,12 @@ def _open_portals(app: Flask) -> None:
     refuse_unguarded(app)
 
 
+def _register_jobs(app: Flask) -> None:
+    from app.jobs import init_jobs
+
+    init_jobs(app)
+
+
 def _add_commands(app: Flask) -> None:
     from app.cli import add_commands
 
@@ -121,6 +139,8 @@ def _add_commands(app: Flask) -> None:
 
 def _mount(app: Flask, settings: Settings) -> None:
     from urllib.parse import urlsplit
+
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from app.tenancy.mount import TenantMount
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def add_commands(app: Flask) -> None:
     """Give an application its commands."""
     from app.cli.hospital import hospital_commands
+    from app.cli.jobs import scheduler_command, worker_command
     from app.cli.platform import platform_commands
 
     app.cli.add_command(hospital_commands)
     app.cli.add_command(platform_commands)
+    app.cli.add_command(scheduler_command)
+    app.cli.add_command(worker_command)

@@ -10,16 +10,21 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import Flask, current_app
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app.core.circuit import Circuit
 from app.core.ids import new_token
+from app.core.keys import shared_name
 from app.core.logging import get_logger
 
 log = get_logger(__name__)
@@ -28,6 +33,12 @@ VERSION = 1
 PERFORM = "app.jobs.worker.perform"
 QUEUES = ("fleet", "hospital")
 
+# A portal waits for Redis no longer than this, and after a failure does not ask again for a while.
+CONNECT_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
+REST_SECONDS = 5.0
+FAILURES_KEPT_SECONDS = 7 * 86_400
+
 
 class BadJob(Exception):
     """A job that was not signed here, is of another version, or names nothing that is registered."""
@@ -35,13 +46,19 @@ class BadJob(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A registered kind of work."""
+    """A registered kind of work.
+
+    What is asked for again `once_within` so many seconds, before it has begun, is not queued twice. What
+    `binds_itself` is given its hospital's code, because its last step belongs to the central database.
+    """
 
     name: str
     run: Callable[..., None]
     queue: str
     for_hospital: bool
     timeout_seconds: int
+    once_within: int | None = None
+    binds_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,13 @@ _kinds: dict[str, JobKind] = {}
 
 
 def job(
-    name: str, *, queue: str, for_hospital: bool, timeout_seconds: int = 300
+    name: str,
+    *,
+    queue: str,
+    for_hospital: bool,
+    timeout_seconds: int = 300,
+    once_within: int | None = None,
+    binds_itself: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a kind of work. One for a hospital runs bound to it."""
 
@@ -67,7 +90,7 @@ def job(
             raise ValueError(f"no worker watches the queue {queue!r}")
         if name in _kinds:
             raise ValueError(f"job {name!r} is registered twice")
-        _kinds[name] = JobKind(name, run, queue, for_hospital, timeout_seconds)
+        _kinds[name] = JobKind(name, run, queue, for_hospital, timeout_seconds, once_within, binds_itself)
         return run
 
     return register
@@ -80,9 +103,24 @@ def get_kind(name: str) -> JobKind:
     return _kinds[name]
 
 
+def kind_of(run: Callable[..., None]) -> JobKind:
+    """Return the kind of work that a function was registered as; raises BadJob."""
+    for kind in _kinds.values():
+        if kind.run is run:
+            return kind
+    raise BadJob(f"{run.__qualname__} is not registered as a job")
+
+
 def init_queue(app: Flask, redis_url: str) -> None:
     """Give an application its connection to Redis; nothing is connected before it is used."""
-    app.extensions["redis"] = Redis.from_url(redis_url, socket_connect_timeout=2, health_check_interval=30)
+    app.extensions["redis"] = Redis.from_url(
+        redis_url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # redis-py tries ten times by itself, which a portal's reader would wait for
+        health_check_interval=30,
+    )
+    app.extensions["redis_circuit"] = Circuit(REST_SECONDS)
 
 
 def redis_connection() -> Redis:
@@ -103,15 +141,43 @@ def enqueue(name: str, *, hospital: str | None = None, **args: Any) -> bool:
     kind = get_kind(name)
     if kind.for_hospital != (hospital is not None):
         raise ValueError(f"job {name!r} {'needs a' if kind.for_hospital else 'takes no'} hospital")
-    text = sign(Envelope(name, hospital, args, new_token()))
+    envelope = Envelope(name, hospital, args, new_token())
+    circuit = cast(Circuit, current_app.extensions["redis_circuit"])
+    if circuit.is_open():
+        return False
     try:
-        queue_named(kind.queue).enqueue(
-            PERFORM, text, job_timeout=kind.timeout_seconds, result_ttl=0, failure_ttl=7 * 86_400
-        )
+        if _claim(kind, envelope):
+            _push(kind, sign(envelope))
     except RedisError as error:
+        circuit.open()
         log.warning("queue away; the schedule will find the work", job=name, error=type(error).__name__)
         return False
     return True
+
+
+def begin(kind: JobKind, envelope: Envelope) -> None:
+    """Say that a piece of work has begun: who asks from now on needs it done once more."""
+    if kind.once_within is None:
+        return
+    with suppress(RedisError):  # the claim ends by itself
+        redis_connection().delete(_claim_name(envelope))
+
+
+def _claim(kind: JobKind, envelope: Envelope) -> bool:
+    if kind.once_within is None:
+        return True
+    return bool(redis_connection().set(_claim_name(envelope), 1, nx=True, ex=kind.once_within))
+
+
+def _claim_name(envelope: Envelope) -> str:
+    which = json.dumps(envelope.args, sort_keys=True)
+    return shared_name(envelope.hospital, "jobs", "asked", envelope.name, which)
+
+
+def _push(kind: JobKind, text: str) -> None:
+    queue_named(kind.queue).enqueue(
+        PERFORM, text, job_timeout=kind.timeout_seconds, result_ttl=0, failure_ttl=FAILURES_KEPT_SECONDS
+    )
 
 
 def sign(envelope: Envelope) -> str:
@@ -133,10 +199,10 @@ def verify(text: str) -> Envelope:
     """Read a signed envelope; raises BadJob."""
     try:
         outer = json.loads(text)
-        body, mac = outer["body"], outer["mac"]
+        body, mac = str(outer["body"]), str(outer["mac"]).encode()
     except (ValueError, KeyError, TypeError) as error:
         raise BadJob("not an envelope") from error
-    if not hmac.compare_digest(_mac(body), mac):
+    if not hmac.compare_digest(_mac(body).encode(), mac):
         raise BadJob("the signature is not ours")
     facts = json.loads(body)
     if facts["version"] != VERSION:

@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.actor import Actor
+from app.core.after_commit import after_commit
 from app.core.db import WHILE_READING, db
 from app.core.ids import new_id
+from app.core.queue import enqueue
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
+from app.tenancy.binding import bound_hospital
 
 
 def record_change(
@@ -49,7 +52,21 @@ def record_change(
             )
             .add_cte(audit.cte("audit"))
         )
-    (session or db.session).execute(statement)
+    unit = session or db.session()
+    unit.execute(statement)
+    if event is not None:
+        _wake_sync(unit)
+
+
+def _wake_sync(unit: Session) -> None:
+    """Have the sync worker woken, once per unit of work, when the event is committed."""
+    transaction = unit.get_transaction()
+    if unit.info.get("sync_woken_for") is transaction:
+        return
+    if not unit.in_nested_transaction():  # what is asked for in a savepoint may be rolled back with it
+        unit.info["sync_woken_for"] = transaction
+    code = bound_hospital().code
+    after_commit(lambda: enqueue("sync_hospital", hospital=code), unit)
 
 
 def record_access(

@@ -1,0 +1,51 @@
+"""`flask worker`, `flask scheduler`, `flask hospital sync`: the processes behind the portals."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
+
+from app.cli.hospital import hospital_commands
+from app.core.errors import VienError
+from app.domain.centre.sync import synchronise, synchronise_fully
+
+
+@click.command("worker")
+@click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@with_appcontext
+def worker_command(burst: bool) -> None:
+    """Perform queued jobs until SIGTERM, which lets the present one end."""
+    current_app.extensions["jobs"].run_worker(burst=burst)
+
+
+@click.command("scheduler")
+@click.option("--list", "as_list", is_flag=True, help="Print the schedule and stop.")
+@click.option("--json", "as_json", is_flag=True, help="With --list: one JSON object a line.")
+@with_appcontext
+def scheduler_command(as_list: bool, as_json: bool) -> None:
+    """Ask for periodic jobs until SIGTERM. Several may run; one works."""
+    if not as_list:
+        current_app.extensions["jobs"].run_scheduler()
+        return
+    for period in current_app.extensions["jobs"].list_periods():
+        where = "each hospital" if period.for_hospital else "platform"
+        facts = {"job": period.job, "seconds": period.seconds, "where": where, "when": period.words()}
+        click.echo(json.dumps(facts) if as_json else f"{period.job}\t{period.seconds} s\t{where}\t{facts['when']}")
+
+
+@hospital_commands.command("sync")
+@click.argument("code")
+@click.option("--full", is_flag=True, help="Tell the centre of every patient anew.")
+def sync_command(code: str, full: bool) -> None:
+    """Carry what happened in a hospital to the centre, now and without a worker."""
+    try:
+        count = synchronise_fully(code) if full else synchronise(code)
+    except VienError as error:
+        raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        raise click.ClickException("A database does not answer. Nothing is lost; try again.") from error
+    click.echo(f"{code}\t{count} {'patients' if full else 'events'}")

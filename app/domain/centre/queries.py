@@ -1,0 +1,80 @@
+"""Reading, bound to a hospital, what it has to tell the centre. Nothing clinical is among it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.core import clock
+from app.core.db import db
+from app.domain.appointments.models import Appointment
+from app.domain.identity.models import StaffUser
+from app.domain.patients.models import Patient
+from app.domain.prescriptions.models import Prescription
+from app.domain.records.models import MedicalRecord
+from app.tenancy.index import PatientFacts
+
+COUNTED: dict[str, InstrumentedAttribute[UUID]] = {
+    "patients": Patient.id,
+    "appointments": Appointment.id,
+    "records": MedicalRecord.id,
+    "prescriptions": Prescription.id,
+    "staff": StaffUser.id,
+}
+# Below this many rows a count is a matter of milliseconds; above it, one a minute is enough.
+EXACT_BELOW = 200_000
+COUNTS_HOLD_SECONDS = 60.0
+
+
+def read_patients(ids: Collection[UUID]) -> list[PatientFacts]:
+    """Return what the index needs to know of these patients, as they are now."""
+    return _facts(_patients().where(Patient.id.in_(list(ids)))) if ids else []
+
+
+def read_patients_after(patient_id: UUID | None, limit: int) -> list[PatientFacts]:
+    """Return the next patients in the order of their ids."""
+    query = _patients().order_by(Patient.id).limit(limit)
+    return _facts(query if patient_id is None else query.where(Patient.id > patient_id))
+
+
+def count_rows(last: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the number of rows of each kind; in a large hospital the last counts, while they are fresh."""
+    moment = clock.now().timestamp()
+    if last and moment - last.get("counted_at", 0) < COUNTS_HOLD_SECONDS and _estimate() > EXACT_BELOW:
+        return last
+    counts = [sa.select(sa.func.count(column)).scalar_subquery().label(name) for name, column in COUNTED.items()]
+    row = db.session.execute(sa.select(*counts), bind_arguments={"mapper": Patient}).one()
+    return {**row._asdict(), "counted_at": moment}
+
+
+def _patients() -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(
+        Patient.id,
+        Patient.version,
+        Patient.full_name,
+        Patient.cccd,
+        Patient.bhyt,
+        Patient.phone,
+        Patient.email,
+        Patient.deleted_at,
+    )
+
+
+def _facts(query: sa.Select[*tuple[Any, ...]]) -> list[PatientFacts]:
+    return [PatientFacts(*row) for row in db.session.execute(query)]
+
+
+def _estimate() -> int:
+    names = [column.class_.__tablename__ for column in COUNTED.values()]
+    tables = sa.table("pg_class", sa.column("relname"), sa.column("reltuples"))
+    query = sa.select(sa.func.sum(tables.c.reltuples)).where(tables.c.relname.in_(names))
+    return int(db.session.scalar(query, bind_arguments={"mapper": Patient}) or 0)
+
+
+def list_present(ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these patients the hospital has, deleted ones included."""
+    return set(db.session.scalars(sa.select(Patient.id).where(Patient.id.in_(ids))))

@@ -1,0 +1,158 @@
+"""The ways out: SMTP, and the console where no mail server is set. What they report is all that delivery knows."""
+
+from __future__ import annotations
+
+import hashlib
+import smtplib
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime, parseaddr
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from app.core import clock
+from app.core.logging import get_logger
+from app.domain.messages.addresses import BadAddress, check_address
+from app.domain.messages.models import MessageState
+
+log = get_logger(__name__)
+
+TIMEOUT_SECONDS = 20.0
+TLS_PORT, PLAIN_PORT, SUBMISSION_PORT = 465, 25, 587
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as a channel needs it."""
+
+    key: str
+    hospital: str
+    recipient: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went; `queued` means: nothing was accepted, try again later."""
+
+    state: MessageState
+    provider_id: str | None = None
+    error: str | None = None
+
+
+class Transport(Protocol):
+    """A way out. `commit` is called at the point of no return, behind which the provider may have accepted."""
+
+    def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
+        """Send one letter and report."""
+
+
+class Console:
+    """Says in the log that there is a message; its text stands in the ledger, because logs hold no patients."""
+
+    def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
+        """Write a line."""
+        commit()
+        log.info("message", key=letter.key, subject=letter.subject)
+        return Outcome(MessageState.SENT, provider_id="console")
+
+
+class Smtp:
+    """A mail server, named by `smtp://user:password@host:port` (STARTTLS where offered) or `smtps://…`."""
+
+    def __init__(self, url: str, sender: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._place = urlsplit(url)
+        self._sender = sender
+        self._timeout = timeout
+
+    def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
+        """Send one mail; what went wrong before its text was sent can be tried again."""
+        try:
+            mail = self._compose(letter)
+        except (BadAddress, ValueError) as error:
+            return Outcome(MessageState.FAILED, error=f"refused: {error}")
+        try:
+            with self._connect() as server:
+                return self._hand_over(server, mail, letter, commit)
+        except smtplib.SMTPResponseException as error:
+            return _refused(error.smtp_code, "session")
+        except smtplib.SMTPRecipientsRefused as error:
+            code, _ = next(iter(error.recipients.values()))
+            return _refused(code, "recipient")
+        except (smtplib.SMTPException, OSError) as error:
+            return Outcome(MessageState.QUEUED, error=f"no connection: {type(error).__name__}")
+
+    def _hand_over(
+        self, server: smtplib.SMTP, mail: EmailMessage, letter: Letter, commit: Callable[[], None]
+    ) -> Outcome:
+        name, address = parseaddr(self._sender)
+        for what, (code, _) in (
+            ("sender", server.mail(address)),
+            ("recipient", server.rcpt(letter.recipient)),
+            ("data", server.docmd("DATA")),
+        ):
+            if code not in (250, 251, 354):
+                return _refused(code, what)
+        commit()
+        try:
+            text = mail.as_bytes(policy=SMTP_POLICY)
+            server.send(smtplib._quote_periods(text) + b".\r\n")  # type: ignore[attr-defined]
+            code, answer = server.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            return Outcome(MessageState.UNKNOWN, provider_id=mail["Message-ID"], error=type(error).__name__)
+        if code != 250:
+            return _refused(code, "content")
+        log.debug("mail accepted", key=letter.key, answer=answer[:100].decode(errors="replace"), sender=name)
+        return Outcome(MessageState.SENT, provider_id=mail["Message-ID"])
+
+    def _connect(self) -> smtplib.SMTP:
+        host = self._place.hostname or "localhost"
+        context = ssl.create_default_context()
+        server: smtplib.SMTP
+        if self._place.scheme == "smtps":
+            server = smtplib.SMTP_SSL(host, self._place.port or TLS_PORT, timeout=self._timeout, context=context)
+        else:
+            port = self._place.port or (SUBMISSION_PORT if self._place.username else PLAIN_PORT)
+            server = smtplib.SMTP(host, port, timeout=self._timeout)
+        try:
+            server.ehlo_or_helo_if_needed()
+            if self._place.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+            if self._place.username:
+                server.login(unquote(self._place.username), unquote(self._place.password or ""))
+        except BaseException:
+            with suppress(OSError):
+                server.close()
+            raise
+        return server
+
+    def _compose(self, letter: Letter) -> EmailMessage:
+        name, address = parseaddr(self._sender)
+        mail = EmailMessage(policy=SMTP_POLICY)
+        mail["From"] = Address(display_name=name, addr_spec=address)
+        mail["To"] = Address(addr_spec=check_address(letter.recipient))
+        mail["Subject"] = letter.subject
+        mail["Date"] = format_datetime(clock.now())
+        mail["Message-ID"] = message_id(letter, address)
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(letter.body, cte="quoted-printable")
+        return mail
+
+
+def message_id(letter: Letter, sender: str) -> str:
+    """Return the Message-ID of a letter: the same for the same key, so that a repetition can be known as one."""
+    digest = hashlib.sha256(f"{letter.hospital}\x00{letter.key}".encode()).hexdigest()[:40]
+    return f"<{digest}@{sender.rpartition('@')[2] or 'localhost'}>"
+
+
+def _refused(code: int, what: str) -> Outcome:
+    """Tell a refusal for now (4xx) from one for ever (5xx), without the server's words: they may quote the address."""
+    state = MessageState.FAILED if code >= 500 else MessageState.QUEUED
+    return Outcome(state, error=f"{what} refused: {code}")

@@ -1,0 +1,72 @@
+"""Putting messages into the ledger, once per key, and taking back what has not left yet."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core import clock
+from app.core.db import db
+from app.core.ids import new_id
+from app.domain.appointments.models import Appointment
+from app.domain.identity.models import PatientUser
+from app.domain.messages.models import Channel, MessageState, OutboundMessage
+from app.domain.messages.templates import LOCALES, render
+from app.domain.patients.models import Patient
+from app.tenancy.binding import bound_hospital
+
+NOT_STANDING = "the appointment does not stand any more"
+
+
+def queue_message(
+    key: str,
+    template: str,
+    *,
+    channel: Channel,
+    recipient: str,
+    appointment: Appointment,
+    patient: Patient,
+    created_by: UUID | None = None,
+) -> bool:
+    """Write a message into the ledger; False when one with this key is there already."""
+    hospital, locale, moment = bound_hospital(), choose_locale(patient.id), clock.now()
+    words = render(template, locale, hospital=hospital, appointment=appointment, patient=patient)
+    statement = insert(OutboundMessage).values(
+        id=new_id(),
+        key=key,
+        channel=channel,
+        template=template,
+        locale=locale,
+        recipient=recipient,
+        patient_id=patient.id,
+        appointment_id=appointment.id,
+        subject=words.subject,
+        body=words.body,
+        state=MessageState.QUEUED,
+        next_attempt_at=moment,
+        created_at=moment,
+        updated_at=moment,
+        created_by=created_by,
+    )
+    written = db.session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(OutboundMessage.id))
+    return written.one_or_none() is not None
+
+
+def withdraw_messages(appointment_id: UUID) -> None:
+    """Take back what was to be sent about an appointment and has not left."""
+    message = OutboundMessage
+    db.session.execute(
+        sa.update(message)
+        .where(message.appointment_id == appointment_id, message.state == MessageState.QUEUED)
+        .values(state=MessageState.FAILED, error=NOT_STANDING, updated_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def choose_locale(patient_id: UUID) -> str:
+    """Return the language a patient chose in the portal, else the hospital's."""
+    chosen = db.session.scalar(sa.select(PatientUser.locale).where(PatientUser.patient_id == patient_id))
+    hospital_locale = bound_hospital().locale
+    return next((locale for locale in (chosen, hospital_locale) if locale in LOCALES), LOCALES[0])

@@ -1,0 +1,36 @@
+"""Reminding patients: what is due becomes a message of the ledger, and the ledger is delivered."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+from app.config import Settings
+from app.core.queue import enqueue, job
+from app.core.unit_of_work import unit_of_work
+from app.domain.messages.delivery import deliver_due, have_messages_due, make_transports
+from app.domain.messages.reminders import AT_ONCE, have_reminders_due, queue_due_reminders
+from app.jobs.schedule import every
+from app.tenancy.binding import bound_hospital
+
+
+@every(seconds=15, due=have_reminders_due)
+@job("send_due_reminders", queue="hospital", for_hospital=True, once_within=30)
+def send_due_reminders() -> None:
+    """Turn the hospital's due reminders into messages, and have them delivered."""
+    queued = 0
+    while True:
+        with unit_of_work():
+            taken = queue_due_reminders()
+        queued += taken
+        if taken < AT_ONCE:
+            break
+    if queued:
+        enqueue("deliver_messages", hospital=bound_hospital().code)
+
+
+@every(seconds=15, due=have_messages_due)
+@job("deliver_messages", queue="hospital", for_hospital=True, timeout_seconds=600, once_within=30)
+def deliver_messages() -> None:
+    """Send the hospital's messages that are due."""
+    settings: Settings = current_app.extensions["settings"]
+    deliver_due(make_transports(settings.mail_url, settings.mail_from))

@@ -1,0 +1,137 @@
+"""The real scheduler: several may run, one works; who takes over goes on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from flask import Flask
+from rq.cron import CronScheduler
+
+from app.core.queue import QUEUES, queue_named, verify
+from app.jobs.lease import Lease
+from app.jobs.rounds import find_due, wake_hospitals
+from app.jobs.schedule import list_periods
+from app.jobs.scheduler import Scheduler, cron_jobs
+from tests.integration.jobs.conftest import QueueServer, Start, until
+from tests.integration.jobs.test_sync import register
+from tests.support.platform import Platform
+
+
+def asked(app: Flask) -> Counter[str]:
+    with app.app_context():
+        envelopes = [verify(*job.args) for name in QUEUES for job in queue_named(name).jobs]
+    return Counter(f"{one.name}{one.args or ''}" for one in envelopes)
+
+
+def test_two_schedulers_ask_for_everything_once(app: Flask, queue_server: QueueServer) -> None:
+    with app.app_context():
+        first, second = Scheduler(), Scheduler()
+        try:
+            for _ in range(3):
+                first.tick()
+                second.tick()
+            assert set(asked(app).values()) == {1}
+            assert sum(asked(app).values()) == len(cron_jobs())
+            assert [one.name for one in CronScheduler.all(queue_server_connection(app))] == [first.name]
+        finally:
+            first._lease.release()
+            second._lease.release()
+
+
+def queue_server_connection(app: Flask):
+    return app.extensions["redis"]
+
+
+def test_a_scheduler_takes_over_when_the_other_is_killed(app: Flask, start: Start) -> None:
+    first = start("scheduler")
+    first.waits_for("scheduler at work")
+    second = start("scheduler")
+    assert not until(lambda: "scheduler at work" in second.log(), 3)
+    first.kill()
+    second.waits_for("scheduler at work")
+    assert second.stop() == 0
+
+
+def test_a_lease_is_held_by_one_and_lost_with_its_connection(app: Flask, platform: Platform) -> None:
+    with app.app_context():
+        mine, theirs = Lease("a test"), Lease("a test")
+        assert mine.hold()
+        assert mine.hold()
+        assert not theirs.hold()
+        with platform.cluster.connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (platform.central_name,)
+            )
+        assert not mine.hold()
+        assert theirs.hold()
+        theirs.release()
+        assert mine.hold()
+        mine.release()
+
+
+def test_a_round_wakes_only_what_is_due(
+    app: Flask, queue_server: QueueServer, bound, drain, alpha: str, beta: str
+) -> None:
+    with bound(alpha):
+        register()
+    drain()
+    with app.app_context():
+        wake_hospitals(5)
+        assert asked(app) == {"sync_hospital": 1}  # beta has never been heard
+    drain()
+    with app.app_context():
+        wake_hospitals(5)
+        wake_hospitals(15)
+        assert asked(app) == {}
+        wake_hospitals(86_400)
+    assert asked(app) == {"ensure_log_partitions": 2}
+    drain()
+
+
+def test_a_round_passes_by_a_hospital_that_does_not_answer(app: Flask, platform: Platform, alpha: str) -> None:
+    name = platform.databases[alpha]
+    with platform.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT 0')
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            assert find_due(app, alpha, [period for period in list_periods() if period.due is not None]) == []
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT -1')
+
+
+def test_the_schedule_can_be_listed(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["scheduler", "--list", "--json"])
+    rows = {row["job"]: row for row in map(json.loads, result.output.splitlines())}
+    assert rows["sync_hospital"] == {
+        "job": "sync_hospital",
+        "seconds": 5,
+        "where": "each hospital",
+        "when": "Where events wait, or nothing was heard for five minutes",
+    }
+    assert {"check_health", "provision_unfinished", "send_due_reminders", "deliver_messages"} <= set(rows)
+
+
+def test_log_partitions_are_made_ahead(
+    app: Flask, platform: Platform, queue_server: QueueServer, drain, alpha: str
+) -> None:
+    with platform.admin(alpha) as connection:
+        before = connection.execute("SELECT count(*) FROM pg_inherits").fetchone()
+    with app.app_context():
+        from app.core.queue import enqueue
+
+        enqueue("ensure_log_partitions", hospital=alpha)
+        enqueue("ensure_platform_log_partitions")
+    assert drain() == 2
+    with platform.admin(alpha) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_inherits").fetchone() == before
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_hospital_is_synced_by_hand_without_a_worker(app: Flask, bound, alpha: str, full: bool) -> None:
+    with bound(alpha):
+        register()
+    result = app.test_cli_runner().invoke(args=["hospital", "sync", alpha, *(["--full"] if full else [])])
+    assert result.output.strip() == f"alpha\t1 {'patients' if full else 'events'}"
+    assert app.test_cli_runner().invoke(args=["hospital", "sync", "nowhere"]).exit_code == 1

@@ -1,0 +1,211 @@
+"""The real worker, as a process over a real Valkey: it does what is ours, refuses what is not, and survives."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from rq import Queue
+from rq.serializers import JSONSerializer, PickleSerializer
+
+from app.core import child_process
+from app.core.queue import Envelope, redis_connection, sign
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.models import PatientIndexEntry, SyncRun
+from tests.integration.jobs.conftest import QueueServer, Start, until
+from tests.integration.jobs.test_sync import register
+from tests.support.platform import Platform
+
+
+def indexed(app: Flask) -> int:
+    with app.app_context(), unit_of_work() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(PatientIndexEntry)) or 0
+
+
+def carried(app: Flask) -> int:
+    with app.app_context(), unit_of_work() as session:
+        return session.scalar(sa.select(sa.func.sum(SyncRun.events))) or 0
+
+
+def test_a_committed_change_reaches_the_centre_through_the_worker(app: Flask, bound, start: Start, alpha: str) -> None:
+    worker = start("worker")
+    worker.waits_for("worker at work")
+    with bound(alpha):
+        register()
+    assert until(lambda: indexed(app) == 1), worker.log()
+    assert worker.stop() == 0
+    assert "Traceback" not in worker.log()
+
+
+def test_the_same_job_twice_has_one_effect(app: Flask, bound, start: Start, alpha: str) -> None:
+    with bound(alpha):
+        register()
+    with app.app_context():
+        for _ in range(3):
+            queue = Queue("hospital", connection=redis_connection(), serializer=JSONSerializer)
+            queue.enqueue("app.jobs.worker.perform", sign(Envelope("sync_hospital", alpha)))
+    worker = start("worker", "--burst")
+    assert until(lambda: not child_process.is_alive(worker.pid))
+    assert (indexed(app), carried(app)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "extra"),
+    [
+        ("os.mkdir", ("PLACE",), {}),
+        ("app.jobs.worker.perform", ("not signed",), {}),
+        ("app.jobs.worker.perform", ("x", "y"), {}),
+    ],
+)
+def test_a_job_that_is_not_ours_is_refused_and_the_worker_goes_on(
+    app: Flask, bound, start: Start, tmp_path: Any, alpha: str, function: str, args: tuple[str, ...], extra: Any
+) -> None:
+    place = str(tmp_path / "made-by-a-stranger")
+    with app.app_context():
+        queue = Queue("hospital", connection=redis_connection(), serializer=JSONSerializer)
+        queue.enqueue(function, *[place if one == "PLACE" else one for one in args], **extra)
+    with bound(alpha):
+        register()
+    worker = start("worker", "--burst")
+    assert until(lambda: not child_process.is_alive(worker.pid))
+    assert "job refused" in worker.log()
+    assert not os.path.exists(place)
+    assert indexed(app) == 1
+
+
+def test_a_job_with_a_foreign_callback_or_a_pickle_is_refused(
+    app: Flask, start: Start, tmp_path: Any, alpha: str
+) -> None:
+    with app.app_context():
+        queue = Queue("hospital", connection=redis_connection(), serializer=JSONSerializer)
+        ours = sign(Envelope("sync_hospital", alpha))
+        from rq.job import Callback
+
+        queue.enqueue("app.jobs.worker.perform", ours, on_success=Callback("os.abort"))
+        pickled = Queue("fleet", connection=redis_connection(), serializer=PickleSerializer)
+        pickled.enqueue("os.mkdir", str(tmp_path / "pickled"))
+    worker = start("worker", "--burst")
+    assert until(lambda: not child_process.is_alive(worker.pid))
+    assert worker.log().count("job refused") == 2
+    assert carried(app) == 0
+    assert not (tmp_path / "pickled").exists()
+
+
+def test_a_worker_killed_in_the_middle_of_a_job_leaves_work_that_the_next_one_does(
+    app: Flask, bound, platform: Platform, start: Start, alpha: str
+) -> None:
+    worker = start("worker")
+    worker.waits_for("worker at work")
+    with platform.admin() as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE patient_index IN EXCLUSIVE MODE")
+        with bound(alpha):
+            register()
+        assert until(lambda: waits_for_the_index(platform)), worker.log()
+        worker.kill()
+        holder.rollback()
+    assert indexed(app) == 0
+    second, scheduler = start("worker"), start("scheduler")
+    assert until(lambda: indexed(app) == 1, 40), second.log() + scheduler.log()
+    assert carried(app) == 1
+
+
+def waits_for_the_index(platform: Platform) -> bool:
+    with platform.cluster.connect() as connection:
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        return connection.execute(query, (platform.central_name,)).fetchone() is not None
+
+
+def test_a_horse_killed_in_the_middle_of_a_job_takes_nothing_with_it(
+    app: Flask, bound, platform: Platform, start: Start, alpha: str
+) -> None:
+    worker = start("worker")
+    start("scheduler")
+    worker.waits_for("worker at work")
+    with platform.admin() as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE patient_index IN EXCLUSIVE MODE")
+        with bound(alpha):
+            register()
+        assert until(lambda: waits_for_the_index(platform)), worker.log()
+        for pid in children_of(worker.pid):
+            os.kill(pid, 9)
+        holder.rollback()
+    assert until(lambda: indexed(app) == 1, 40), worker.log()
+    assert carried(app) == 1
+
+
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listing:
+        return [int(one) for one in listing.read().split()]
+
+
+def test_redis_killed_between_a_change_and_its_sync_loses_nothing(
+    app: Flask, bound, queue_server: QueueServer, start: Start, alpha: str, beta: str
+) -> None:
+    worker, scheduler = start("worker"), start("scheduler")
+    worker.waits_for("worker at work")
+    scheduler.waits_for("scheduler at work")
+    queue_server.kill()
+    with bound(alpha):
+        register()
+    with bound(beta):
+        register()
+    scheduler.waits_for("the scheduler waits")
+    assert indexed(app) == 0
+    queue_server.revive()
+    assert until(lambda: indexed(app) == 2, 60), worker.log() + scheduler.log()
+    assert carried(app) == 2
+    assert worker.log().count("Traceback") == 0, worker.log()
+    assert scheduler.log().count("Traceback") == 0, scheduler.log()
+    assert worker.stop() == 0
+    assert scheduler.stop() == 0
+
+
+def test_a_worker_and_a_scheduler_start_and_stop_without_redis(queue_server: QueueServer, start: Start) -> None:
+    queue_server.kill()
+    worker, scheduler = start("worker"), start("scheduler")
+    worker.waits_for("the worker waits")
+    scheduler.waits_for("the scheduler waits")
+    assert worker.stop() == 0
+    assert scheduler.stop() == 0
+    assert "Traceback" not in worker.log() + scheduler.log()
+
+
+def test_stopping_lets_the_present_job_end(app: Flask, bound, platform: Platform, start: Start, alpha: str) -> None:
+    worker = start("worker")
+    worker.waits_for("worker at work")
+    with platform.admin() as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE patient_index IN EXCLUSIVE MODE")
+        with bound(alpha):
+            register()
+        assert until(lambda: waits_for_the_index(platform)), worker.log()
+        os.kill(worker.pid, 15)
+        holder.rollback()
+    assert until(lambda: not child_process.is_alive(worker.pid))
+    assert indexed(app) == 1
+
+
+def test_a_hospitals_database_that_is_away_holds_up_nobody_else(
+    app: Flask, bound, platform: Platform, start: Start, alpha: str, beta: str
+) -> None:
+    with bound(alpha):
+        register()
+    with bound(beta):
+        register()
+    with app.app_context():
+        redis_connection().flushdb()
+    name = platform.databases[alpha]
+    with platform.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT 0')
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            worker, scheduler = start("worker"), start("scheduler")
+            assert until(lambda: indexed(app) == 1, 30), worker.log() + scheduler.log()
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT -1')
+    assert until(lambda: indexed(app) == 2, 30), worker.log() + scheduler.log()
