@@ -27,11 +27,12 @@ _AMENDMENTS = (
 
 @dataclass(slots=True)
 class Findings:
-    """Rows by table. Records and prescriptions are drafts whose `updated_at` is when they are to be signed."""
+    """Rows by table. Records and prescriptions are to be signed at their `updated_at`, all but the open ones."""
 
     vital_signs: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     amendments: list[Row] = field(default_factory=list)
+    open_records: list[Row] = field(default_factory=list)
     diagnoses: list[Row] = field(default_factory=list)
     prescriptions: list[Row] = field(default_factory=list)
     items: list[Row] = field(default_factory=list)
@@ -54,6 +55,9 @@ class Examiner:
                 self._found.vital_signs.append(self._measure(visit, visit.arrived_at))
             if visit.started_at is not None and visit.finished_at is not None:
                 self._write(visit, visit.started_at, visit.finished_at)
+            elif visit.started_at is not None:
+                unwritten = dict.fromkeys(("history", "examination", "assessment", "plan"), "")
+                self._found.open_records.append(_record(visit, visit.started_at, visit.started_at) | unwritten)
         return self._found
 
     def _was_measured(self, visit: Visit) -> bool:
@@ -77,7 +81,7 @@ class Examiner:
         }
 
     def _write(self, visit: Visit, started_at: datetime, finished_at: datetime) -> None:
-        record = self._record(visit, started_at, finished_at)
+        record = _record(visit, started_at, finished_at)
         self._found.records.append(record)
         self._diagnose(record, visit.case)
         medicines = [item for item in visit.case.medicines if item.code not in visit.person.forbidden]
@@ -85,26 +89,6 @@ class Examiner:
             self._prescribe(record, medicines)
         elif len(self._found.records) % 2 and finished_at < self._now - timedelta(days=1):
             self._amend(record, visit.case)
-
-    def _record(self, visit: Visit, started_at: datetime, finished_at: datetime) -> Row:
-        return {
-            "id": new_id(),
-            "series_id": new_id(),
-            "parent_id": None,
-            "number": 1,
-            "patient_id": visit.person.id,
-            "appointment_id": visit.id,
-            "doctor_id": visit.clinic.doctor_id,
-            "complaint": visit.case.reason,
-            "history": visit.case.history,
-            "examination": visit.case.examination,
-            "assessment": visit.case.assessment,
-            "plan": visit.case.plan,
-            "amendment_reason": None,
-            "created_at": started_at,
-            "updated_at": finished_at,
-            "created_by": visit.clinic.doctor_id,
-        }
 
     def _amend(self, record: Row, case: Case) -> None:
         reason, addition = self._random.choice(_AMENDMENTS)
@@ -169,6 +153,28 @@ class Examiner:
             "instructions": item.instructions,
             "position": position,
         }
+
+
+def _record(visit: Visit, started_at: datetime, updated_at: datetime) -> Row:
+    record_id = new_id()
+    return {
+        "id": record_id,
+        "series_id": record_id,
+        "parent_id": None,
+        "number": 1,
+        "patient_id": visit.person.id,
+        "appointment_id": visit.id,
+        "doctor_id": visit.clinic.doctor_id,
+        "complaint": visit.case.reason,
+        "history": visit.case.history,
+        "examination": visit.case.examination,
+        "assessment": visit.case.assessment,
+        "plan": visit.case.plan,
+        "amendment_reason": None,
+        "created_at": started_at,
+        "updated_at": updated_at,
+        "created_by": visit.clinic.doctor_id,
+    }
 
 
 def measure(random: Random, person: Person, case: Case) -> Row:

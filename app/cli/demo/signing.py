@@ -17,7 +17,7 @@ from app.domain.records.models import MedicalRecord, RecordDiagnosis, RecordStat
 
 
 def write_findings(found: Findings) -> None:
-    """Write measurements, signed and amended records, and signed prescriptions."""
+    """Write measurements, records (signed, amended, and open ones), and signed prescriptions."""
     db.session.execute(sa.insert(VitalSigns), found.vital_signs)
     db.session.execute(sa.insert(MedicalRecord), found.records)
     amended = {row["id"] for row in found.amendments}
@@ -28,6 +28,8 @@ def write_findings(found: Findings) -> None:
         db.session.execute(sa.insert(RecordDiagnosis), [row for row in found.diagnoses if row["record_id"] in amended])
         _supersede([row["parent_id"] for row in found.amendments])
         _sign_records()
+    if found.open_records:
+        db.session.execute(sa.insert(MedicalRecord), found.open_records)
     db.session.execute(sa.insert(Prescription), found.prescriptions)
     db.session.execute(sa.insert(PrescriptionItem), found.items)
     _sign(Prescription, {"status": PrescriptionStatus.SIGNED, "signed_at": Prescription.updated_at})
