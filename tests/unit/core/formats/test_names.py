@@ -24,9 +24,9 @@ LETTERS = [
     ]
 ] + list("bcdđghklmnpqrstvxBCDĐGHKLMNPQRSTVX")
 
-vietnamese_names = st.lists(
-    st.text(st.sampled_from(LETTERS), min_size=1, max_size=7), min_size=1, max_size=5
-).map(" ".join)
+vietnamese_names = st.lists(st.text(st.sampled_from(LETTERS), min_size=1, max_size=7), min_size=1, max_size=5).map(
+    " ".join
+)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,7 @@ def clocks(slots: list[Slot]) -> list[str]:
 def test_weekly_hours_are_cut_into_slots_in_utc() -> None:
     slots = free_slots([MORNING], [], MONDAY, 8, now=LONG_AGO)
     assert clocks(slots) == ["23 07:30", "23 08:00", "23 08:30", "30 07:30", "30 08:00", "30 08:30"]
-    assert slots[0] == Slot(
-        datetime(2026, 11, 23, 0, 30, tzinfo=UTC), datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-    )
+    assert slots[0] == Slot(datetime(2026, 11, 23, 0, 30, tzinfo=UTC), datetime(2026, 11, 23, 1, 0, tzinfo=UTC))
 
 
 def test_a_slot_that_does_not_fit_before_closing_is_not_offered() -> None:
@@ -47,9 +45,7 @@ def test_a_slot_that_does_not_fit_before_closing_is_not_offered() -> None:
         ("07:00", "07:30", ["23 07:30", "23 08:00", "23 08:30"]),
     ],
 )
-def test_what_is_taken_is_left_out_and_touching_is_not_overlapping(
-    begin: str, end: str, left: list[str]
-) -> None:
+def test_what_is_taken_is_left_out_and_touching_is_not_overlapping(begin: str, end: str, left: list[str]) -> None:
     taken = [(at(MONDAY, begin), at(MONDAY, end))]
     assert clocks(free_slots([MORNING], taken, MONDAY, 1, now=LONG_AGO)) == left
 
@@ -60,9 +56,7 @@ def test_a_slot_that_has_begun_is_past() -> None:
 
 
 def test_hours_count_only_while_they_are_in_force() -> None:
-    hours = WeeklyHours(
-        0, time(8), time(8, 30), 30, valid_from=date(2026, 11, 30), valid_until=date(2026, 12, 7)
-    )
+    hours = WeeklyHours(0, time(8), time(8, 30), 30, valid_from=date(2026, 11, 30), valid_until=date(2026, 12, 7))
     assert clocks(free_slots([hours], [], MONDAY, 30, now=LONG_AGO)) == ["30 08:00", "07 08:00"]
 
 
@@ -80,17 +74,11 @@ def test_a_day_on_which_the_clocks_change_has_no_double_slot() -> None:
 
 quarters = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
 schedules = st.lists(
-    st.builds(
-        WeeklyHours, st.integers(0, 6), quarters, quarters, st.sampled_from([5, 10, 15, 20, 30, 45, 60])
-    ),
+    st.builds(WeeklyHours, st.integers(0, 6), quarters, quarters, st.sampled_from([5, 10, 15, 20, 30, 45, 60])),
     max_size=6,
 )
-moments = st.integers(-24 * 60, 8 * 24 * 60).map(
-    lambda minutes: at(MONDAY, "00:00") + timedelta(minutes=minutes)
-)
-intervals = st.tuples(moments, st.integers(1, 600)).map(
-    lambda pair: (pair[0], pair[0] + timedelta(minutes=pair[1]))
-)
+moments = st.integers(-24 * 60, 8 * 24 * 60).map(lambda minutes: at(MONDAY, "00:00") + timedelta(minutes=minutes))
+intervals = st.tuples(moments, st.integers(1, 600)).map(lambda pair: (pair[0], pair[0] + timedelta(minutes=pair[1])))
 
 
 @given(schedules, st.lists(intervals, max_size=12), st.integers(0, 7), moments)
@@ -115,11 +103,7 @@ def test_free_slots_are_inside_the_schedule_never_taken_never_past_never_overlap
     st.builds(WeeklyHours, st.integers(0, 6), quarters, quarters, st.sampled_from([15, 30])),
     st.lists(intervals),
 )
-def test_every_slot_that_is_not_taken_is_offered(
-    hours: WeeklyHours, taken: list[tuple[datetime, datetime]]
-) -> None:
+def test_every_slot_that_is_not_taken_is_offered(hours: WeeklyHours, taken: list[tuple[datetime, datetime]]) -> None:
     everything = free_slots([hours], [], MONDAY, 7, now=LONG_AGO)
-    free = [
-        slot for slot in everything if all(slot.end <= start or end <= slot.start for start, end in taken)
-    ]
+    free = [slot for slot in everything if all(slot.end <= start or end <= slot.start for start, end in taken)]
     assert free_slots([hours], taken, MONDAY, 7, now=LONG_AGO) == free

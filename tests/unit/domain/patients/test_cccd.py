@@ -118,9 +118,7 @@ def test_a_qr_code_that_is_no_card_or_contradicts_itself_is_refused(text: str) -
     st.integers(1900, 2099),
     st.integers(0, 999_999),
 )
-def test_a_composed_number_says_what_it_was_composed_of(
-    province: str, sex: Sex, year: int, serial: int
-) -> None:
+def test_a_composed_number_says_what_it_was_composed_of(province: str, sex: Sex, year: int, serial: int) -> None:
     cccd = parse_cccd(compose_cccd(province, sex, year, serial), sex=sex, birth_date=date(year, 6, 1))
     assert (cccd.province_code, cccd.sex, cccd.birth_year) == (province, sex, year)
     assert cccd.number.endswith(f"{serial:06d}")

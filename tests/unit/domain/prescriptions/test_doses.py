@@ -60,9 +60,7 @@ def test_what_is_no_amount_is_refused(typed: str) -> None:
         ("1", "2", "1,5", "days"),
     ],
 )
-def test_a_dose_outside_the_limits_is_refused_at_its_field(
-    amount: str, times: str, days: str, field: str
-) -> None:
+def test_a_dose_outside_the_limits_is_refused_at_its_field(amount: str, times: str, days: str, field: str) -> None:
     with pytest.raises(InvalidDose) as caught:
         parse_dose(amount, times, days)
     assert caught.value.field == field
@@ -101,7 +99,5 @@ def test_the_quantity_covers_every_dose_and_wastes_less_than_one_unit(
 def test_the_starting_formulary_is_complete() -> None:
     entries = starting_formulary()
     assert len(entries) == len({entry.code for entry in entries}) >= 60
-    assert all(
-        entry.name and entry.strength and entry.form and entry.unit and entry.route for entry in entries
-    )
+    assert all(entry.name and entry.strength and entry.form and entry.unit and entry.route for entry in entries)
     assert all(3 <= len(entry.atc_code) <= 7 for entry in entries)

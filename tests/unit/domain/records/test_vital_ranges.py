@@ -85,9 +85,7 @@ def test_a_blood_pressure_is_whole_or_absent(systolic: int | None, diastolic: in
     ("systolic", "diastolic", "field"),
     [(80, 80, "diastolic"), (80, 120, "diastolic"), (120, None, "diastolic"), (None, 80, "systolic")],
 )
-def test_half_or_inverted_blood_pressure_is_refused(
-    systolic: int | None, diastolic: int | None, field: str
-) -> None:
+def test_half_or_inverted_blood_pressure_is_refused(systolic: int | None, diastolic: int | None, field: str) -> None:
     with pytest.raises(ImplausibleVitalSign) as caught:
         check_blood_pressure(systolic, diastolic)
     assert caught.value.field == field
@@ -102,9 +100,7 @@ def test_half_or_inverted_blood_pressure_is_refused(
         ("70", "160", "27.3", "Obese"),
     ],
 )
-def test_the_body_mass_index_is_said_by_the_asian_limits(
-    weight: str, height: str, index: str, said: str
-) -> None:
+def test_the_body_mass_index_is_said_by_the_asian_limits(weight: str, height: str, index: str, said: str) -> None:
     value = bmi(Decimal(weight), Decimal(height))
     assert value == Decimal(index)
     assert str(bmi_words(value)) == said
