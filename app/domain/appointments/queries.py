@@ -1,0 +1,233 @@
+"""What can be booked: departments, their doctors, and the doctors' free times, as rows in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from app.core import clock
+from app.core.db import db
+from app.core.errors import NotFound
+from app.domain.appointments import rules
+from app.domain.appointments.errors import OwnOverlap, SlotTaken
+from app.domain.appointments.models import Appointment, AppointmentStatus, DoctorSchedule, ScheduleException
+from app.domain.appointments.slots import WeeklyHours, free_slots
+from app.domain.identity.models import StaffUser
+from app.domain.organisation.models import Department
+from app.tenancy.binding import bound_hospital
+
+MOST_DEPARTMENTS = 100
+MOST_DOCTORS = 200
+WINDOW_DAYS = 14
+FREED = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
+_LONGEST_BUSY = timedelta(days=1)
+_SHORTEST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSlot:
+    """A time at which a doctor could see somebody."""
+
+    doctor_id: UUID
+    doctor_name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorHours:
+    """A doctor's weekly hours in one department."""
+
+    doctor_id: UUID
+    doctor_name: str
+    hours: tuple[WeeklyHours, ...]
+
+
+def hospital_zone() -> ZoneInfo:
+    """Return the time zone of the bound hospital, in which its schedules are written."""
+    return ZoneInfo(bound_hospital().timezone)
+
+
+def list_departments() -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """List the departments that can be booked, with how many doctors see patients there."""
+    query = (
+        sa.select(
+            Department.id,
+            Department.name,
+            Department.name_en,
+            sa.func.count(sa.distinct(DoctorSchedule.doctor_id)).label("doctors"),
+        )
+        .join(DoctorSchedule, DoctorSchedule.department_id == Department.id)
+        .join(StaffUser, StaffUser.id == DoctorSchedule.doctor_id)
+        .where(Department.accepts_bookings, *_still_sees_patients())
+        .group_by(Department.id)
+        .order_by(Department.position, Department.name)
+        .limit(MOST_DEPARTMENTS)
+    )
+    return db.session.execute(query).all()
+
+
+def get_department(department_id: UUID) -> sa.Row[*tuple[Any, ...]]:
+    """Return a department that can be booked; raises NotFound."""
+    query = sa.select(Department.id, Department.name, Department.name_en).where(
+        Department.id == department_id, Department.accepts_bookings
+    )
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def list_doctors(department_id: UUID) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """List the doctors who see patients of a department."""
+    query = (
+        sa.select(StaffUser.id, StaffUser.full_name, StaffUser.specialization)
+        .where(
+            StaffUser.id.in_(
+                sa.select(DoctorSchedule.doctor_id).where(
+                    DoctorSchedule.department_id == department_id, _in_force_from(_today())
+                )
+            ),
+            StaffUser.deleted_at.is_(None),
+            StaffUser.disabled_at.is_(None),
+        )
+        .order_by(StaffUser.full_name, StaffUser.id)
+        .limit(MOST_DOCTORS)
+    )
+    return db.session.execute(query).all()
+
+
+def list_hours(department_id: UUID, doctor_id: UUID | None = None) -> list[DoctorHours]:
+    """List the weekly hours of a department's doctors, or of one of them."""
+    query = (
+        sa.select(
+            DoctorSchedule.doctor_id,
+            StaffUser.full_name,
+            DoctorSchedule.weekday,
+            DoctorSchedule.starts,
+            DoctorSchedule.ends,
+            DoctorSchedule.slot_minutes,
+            DoctorSchedule.valid_from,
+            DoctorSchedule.valid_until,
+        )
+        .join(StaffUser, StaffUser.id == DoctorSchedule.doctor_id)
+        .join(Department, Department.id == DoctorSchedule.department_id)
+        .where(DoctorSchedule.department_id == department_id, Department.accepts_bookings, *_still_sees_patients())
+        .order_by(StaffUser.full_name, DoctorSchedule.doctor_id)
+    )
+    if doctor_id is not None:
+        query = query.where(DoctorSchedule.doctor_id == doctor_id)
+    found: dict[UUID, tuple[str, list[WeeklyHours]]] = {}
+    for row in db.session.execute(query):
+        hours = WeeklyHours(row.weekday, row.starts, row.ends, row.slot_minutes, row.valid_from, row.valid_until)
+        found.setdefault(row.doctor_id, (row.full_name, []))[1].append(hours)
+    return [DoctorHours(doctor, name, tuple(every)) for doctor, (name, every) in found.items()]
+
+
+def list_free_slots(*, department_id: UUID, doctor_id: UUID | None = None, from_day: date, days: int) -> list[FreeSlot]:
+    """List the free times of a department's doctors, or of one, in `days` days from a day: two queries."""
+    zone = hospital_zone()
+    doctors = list_hours(department_id, doctor_id)
+    start = datetime.combine(from_day, time.min, tzinfo=zone)
+    busy = _list_busy([entry.doctor_id for entry in doctors], start, start + timedelta(days=days))
+    found = [
+        FreeSlot(entry.doctor_id, entry.doctor_name, slot.start, slot.end)
+        for entry in doctors
+        for slot in free_slots(entry.hours, busy.get(entry.doctor_id, ()), from_day, days, now=clock.now(), zone=zone)
+    ]
+    return sorted(found, key=lambda slot: (slot.start, slot.doctor_name))
+
+
+def get_free_slot(*, patient_id: UUID, department_id: UUID, doctor_id: UUID, starts_at: datetime) -> FreeSlot:
+    """Return a doctor's free slot that begins at a moment, for a patient who is free then as well.
+
+    Raises PastSlot, NoSuchSlot, OwnOverlap, or SlotTaken with others nearby.
+    """
+    own = find_own_at(patient_id, starts_at, starts_at + _SHORTEST)
+    if own is not None:
+        raise OwnOverlap(own.id, own.starts_at)
+    zone = hospital_zone()
+    day = starts_at.astimezone(zone).date()
+    for slot in list_free_slots(department_id=department_id, doctor_id=doctor_id, from_day=day, days=1):
+        if slot.start == starts_at:
+            return slot
+    hours = [each for entry in list_hours(department_id, doctor_id) for each in entry.hours]
+    rules.check_slot(hours, starts_at, now=clock.now(), zone=zone)
+    raise SlotTaken(find_alternatives(doctor_id, department_id, starts_at))
+
+
+def find_alternatives(doctor_id: UUID | None, department_id: UUID, wanted: datetime) -> tuple[FreeSlot, ...]:
+    """Return free times near a wanted one: the doctor's own, or where there are none the department's."""
+    zone = hospital_zone()
+    today = clock.today(zone)
+    day = min(max(wanted.astimezone(zone).date(), today), rules.last_bookable_day(today))
+    from_day = max(today, day - timedelta(days=WINDOW_DAYS // 2))
+    for doctor in dict.fromkeys((doctor_id, None)):
+        slots = list_free_slots(department_id=department_id, doctor_id=doctor, from_day=from_day, days=WINDOW_DAYS)
+        if slots:
+            return tuple(rules.nearest(rules.one_for_each_time(slots, zone), wanted))
+    return ()
+
+
+def find_own_at(patient_id: UUID, start: datetime, end: datetime) -> sa.Row[*tuple[Any, ...]] | None:
+    """Return a patient's standing visit that overlaps a time, or None."""
+    query = sa.select(Appointment.id, Appointment.starts_at).where(
+        Appointment.patient_id == patient_id,
+        Appointment.starts_at < end,
+        Appointment.ends_at > start,
+        Appointment.status.not_in(FREED),
+    )
+    return db.session.execute(query.order_by(Appointment.starts_at).limit(1)).one_or_none()
+
+
+def is_away(doctor_id: UUID, start: datetime, end: datetime) -> bool:
+    """Tell whether a doctor, though scheduled, is not there in some part of a time."""
+    query = sa.select(ScheduleException.id).where(
+        ScheduleException.doctor_id == doctor_id, ScheduleException.starts_at < end, ScheduleException.ends_at > start
+    )
+    return db.session.execute(query.limit(1)).first() is not None
+
+
+def _list_busy(
+    doctor_ids: Sequence[UUID], start: datetime, end: datetime
+) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    if not doctor_ids:
+        return {}
+    visits = sa.select(Appointment.doctor_id, Appointment.starts_at, Appointment.ends_at).where(
+        Appointment.doctor_id.in_(doctor_ids),
+        Appointment.starts_at >= start - _LONGEST_BUSY,
+        Appointment.starts_at < end,
+        Appointment.status.not_in(FREED),
+    )
+    absences = sa.select(ScheduleException.doctor_id, ScheduleException.starts_at, ScheduleException.ends_at).where(
+        ScheduleException.doctor_id.in_(doctor_ids),
+        ScheduleException.starts_at < end,
+        ScheduleException.ends_at > start,
+    )
+    both = db.session.execute(sa.union_all(visits, absences), bind_arguments={"mapper": sa.inspect(Appointment)})
+    return _by_doctor(both)
+
+
+def _by_doctor(rows: Iterable[Any]) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    busy: dict[UUID, list[tuple[datetime, datetime]]] = {}
+    for doctor_id, starts_at, ends_at in rows:
+        busy.setdefault(doctor_id, []).append((starts_at, ends_at))
+    return busy
+
+
+def _still_sees_patients() -> tuple[sa.ColumnElement[bool], ...]:
+    return (_in_force_from(_today()), StaffUser.deleted_at.is_(None), StaffUser.disabled_at.is_(None))
+
+
+def _in_force_from(day: date) -> sa.ColumnElement[bool]:
+    return sa.or_(DoctorSchedule.valid_until.is_(None), DoctorSchedule.valid_until >= day)
+
+
+def _today() -> date:
+    return clock.today(hospital_zone())
