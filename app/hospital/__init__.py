@@ -9,6 +9,35 @@ from app.web.guards import guard
 hospital = Blueprint("hospital", __name__, url_prefix="/hospital")
 guard(hospital)
 
-from app.hospital import identity, today  # noqa: E402
+from app.hospital import (  # noqa: E402
+    allergies,
+    consultations,
+    diagnoses,
+    identity,
+    medicines,
+    patients,
+    prescribing,
+    search,
+    today,
+    visits,
+    vitals,
+    wording,
+)
 
-__all__ = ["hospital", "identity", "today"]
+hospital.context_processor(lambda: {"words": wording})
+
+__all__ = [
+    "allergies",
+    "consultations",
+    "diagnoses",
+    "hospital",
+    "identity",
+    "medicines",
+    "patients",
+    "prescribing",
+    "search",
+    "today",
+    "visits",
+    "vitals",
+    "wording",
+]

@@ -76,7 +76,7 @@ def parse_amount(text: str) -> Decimal:
 
 def parse_dose(amount: str, times_per_day: str, days: str) -> Dose:
     """Read a dose from three fields of a form."""
-    return Dose(parse_amount(amount), _count(times_per_day, "times_per_day"), _count(days, "days"))
+    return Dose(parse_amount(amount), parse_count(times_per_day, "times_per_day"), parse_count(days, "days"))
 
 
 def format_quantity(quantity: Decimal, unit: str) -> str:
@@ -88,7 +88,8 @@ def format_quantity(quantity: Decimal, unit: str) -> str:
     return f"{text.zfill(2) if text.isdigit() else text} {unit}"
 
 
-def _count(text: str, field: str) -> int:
+def parse_count(text: str, field: str) -> int:
+    """Read how many times a day or days; `field` names where it was typed."""
     if not re.fullmatch(r"[0-9]{1,3}", text.strip()):
         raise InvalidDose(_l("Enter a whole number."), field=field)
     return int(text)

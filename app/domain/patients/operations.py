@@ -1,0 +1,135 @@
+"""Registering patients and correcting what is known of them, with an audit row and an event for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.core import clock
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.ids import new_id
+from app.domain.audit.operations import record_change
+from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
+from app.domain.patients.models import AllergyState, Patient, PatientAllergy
+from app.domain.patients.queries import find_by_cccd, get_patient
+from app.domain.patients.rules import Allergy, PatientDetails, check_allergies, check_details
+from app.tenancy.binding import bound_hospital
+
+_FIELDS = tuple(name for name in PatientDetails.__slots__ if name != "allergies")
+
+
+def register_patient(actor: Actor, details: PatientDetails) -> Patient:
+    """Register a new patient; raises InvalidValue for a wrong field, DuplicateCccd where the person is known."""
+    details = check_details(details, _today())
+    patient = Patient(**{name: getattr(details, name) for name in _FIELDS}, created_by=actor.id, updated_by=actor.id)
+    with _unique_cccd(details):
+        db.session.add(patient)
+    _replace_allergies(actor, patient.id, details.allergies)
+    record_change(
+        actor,
+        "patient.register",
+        subject_type="patient",
+        subject_id=patient.id,
+        patient_id=patient.id,
+        event={"patient_version": patient.version},
+    )
+    return patient
+
+
+def update_patient(actor: Actor, patient_id: UUID, version: int, details: PatientDetails) -> Patient:
+    """Correct a patient's data; raises StalePatient when it is no longer the version that was read."""
+    details = check_details(details, _today())
+    patient = _hold(patient_id, version)
+    changed = [name for name in _FIELDS if getattr(patient, name) != getattr(details, name)]
+    if _replace_allergies(actor, patient_id, details.allergies):
+        changed.append("allergies")
+    if changed:
+        with _unique_cccd(details):
+            for name in _FIELDS:
+                setattr(patient, name, getattr(details, name))
+            _touch(actor, patient)
+        _record_update(actor, patient, changed)
+    return patient
+
+
+def record_allergies(
+    actor: Actor, patient_id: UUID, version: int, state: AllergyState, allergies: tuple[Allergy, ...]
+) -> Patient:
+    """Write down what the patient says about allergies; raises StalePatient like any correction."""
+    check_allergies(state, allergies)
+    patient = _hold(patient_id, version)
+    patient.allergy_state = state
+    _replace_allergies(actor, patient_id, allergies)
+    _touch(actor, patient)
+    db.session.flush()
+    _record_update(actor, patient, ["allergies"])
+    return patient
+
+
+def _today() -> date:
+    return clock.today(ZoneInfo(bound_hospital().timezone))
+
+
+def _hold(patient_id: UUID, version: int) -> Patient:
+    query = sa.select(Patient).where(Patient.id == patient_id, Patient.deleted_at.is_(None)).with_for_update()
+    patient = db.session.scalars(query).one_or_none()
+    if patient is None:
+        raise PatientNotFound
+    if patient.version != version:
+        raise StalePatient(get_patient(patient_id))
+    return patient
+
+
+def _touch(actor: Actor, patient: Patient) -> None:
+    # The version counts up although only allergies changed: who reads them must notice.
+    patient.updated_at, patient.updated_by = clock.now(), actor.id
+
+
+@contextmanager
+def _unique_cccd(details: PatientDetails) -> Iterator[None]:
+    """Write what happens inside; raises DuplicateCccd where the number is another patient's."""
+    try:
+        with db.session.begin_nested():
+            yield
+    except IntegrityError as error:
+        known = find_by_cccd(details.cccd) if details.cccd and "uq_patients_cccd" in str(error.orig) else None
+        if known is None:
+            raise
+        raise DuplicateCccd(known.id, known.code, known.full_name) from None
+
+
+def _replace_allergies(actor: Actor, patient_id: UUID, allergies: tuple[Allergy, ...]) -> bool:
+    query = sa.select(PatientAllergy.id, PatientAllergy.substance, PatientAllergy.reaction).where(
+        PatientAllergy.patient_id == patient_id, PatientAllergy.deleted_at.is_(None)
+    )
+    present = {Allergy(row.substance, row.reaction): row.id for row in db.session.execute(query)}
+    gone = [row_id for allergy, row_id in present.items() if allergy not in allergies]
+    added = [allergy for allergy in allergies if allergy not in present]
+    if gone:
+        leave = {"deleted_at": clock.now(), "updated_by": actor.id}
+        db.session.execute(sa.update(PatientAllergy).where(PatientAllergy.id.in_(gone)).values(**leave))
+    if added:
+        rows = [
+            {"id": new_id(), "patient_id": patient_id, "substance": a.substance, "reaction": a.reaction} for a in added
+        ]
+        db.session.execute(sa.insert(PatientAllergy), [{**row, "created_by": actor.id} for row in rows])
+    return bool(gone or added)
+
+
+def _record_update(actor: Actor, patient: Patient, changed: list[str]) -> None:
+    record_change(
+        actor,
+        "patient.update",
+        subject_type="patient",
+        subject_id=patient.id,
+        patient_id=patient.id,
+        changes={"fields": changed},
+        event={"patient_version": patient.version},
+    )

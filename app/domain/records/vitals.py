@@ -1,0 +1,109 @@
+"""Vital signs: measuring, voiding a wrong measurement, and the latest of a patient. Ranges are in `vital_ranges`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.core import clock
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.errors import InvalidValue
+from app.core.i18n import _l
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import StaffUser
+from app.domain.records.errors import SignedIsFinal, VitalsNotFound, signed_is_final
+from app.domain.records.models import VitalSigns
+from app.domain.records.vital_ranges import VitalSign, check_blood_pressure, check_plausible
+
+LONGEST_NOTE = 500
+
+
+def record_vitals(
+    actor: Actor,
+    *,
+    patient_id: UUID,
+    appointment_id: UUID | None,
+    values: Mapping[VitalSign, Decimal],
+    note: str | None = None,
+) -> VitalSigns:
+    """Write down one measurement made now; raises ImplausibleVitalSign naming the field, InvalidValue for none."""
+    if actor.id is None:
+        raise InvalidValue(_l("Only a member of staff measures vital signs."))
+    if not values:
+        raise InvalidValue(_l("Enter at least one value."), field=VitalSign.TEMPERATURE.value)
+    checked = {sign: check_plausible(sign, value) for sign, value in values.items()}
+    pressures = (checked.get(sign) for sign in (VitalSign.SYSTOLIC, VitalSign.DIASTOLIC))
+    check_blood_pressure(*(None if value is None else int(value) for value in pressures))
+    vitals = VitalSigns(
+        patient_id=patient_id,
+        appointment_id=appointment_id,
+        measured_at=clock.now(),
+        measured_by=actor.id,
+        note=(note or "").strip()[:LONGEST_NOTE] or None,
+        created_by=actor.id,
+        **{sign.value: value for sign, value in checked.items()},
+    )
+    db.session.add(vitals)
+    db.session.flush()
+    event = {"patient_id": str(patient_id), "appointment_id": str(appointment_id) if appointment_id else None}
+    _record(actor, "vitals.record", vitals, sorted(sign.value for sign in checked), event)
+    return vitals
+
+
+def void_vitals(actor: Actor, vitals_id: UUID, reason: str) -> VitalSigns:
+    """Void a wrong measurement with a reason; it stays in the file. Raises SignedIsFinal where it was voided before."""
+    vitals = db.session.scalars(sa.select(VitalSigns).where(VitalSigns.id == vitals_id).with_for_update()).one_or_none()
+    if vitals is None:
+        raise VitalsNotFound
+    reason = reason.strip()
+    if not reason or len(reason) > LONGEST_NOTE:
+        raise InvalidValue(_l("Write why the measurement is wrong, in at most 500 characters."), field="reason")
+    if vitals.voided_at is not None:
+        raise SignedIsFinal(_l("This measurement has been voided already."))
+    vitals.voided_at, vitals.void_reason, vitals.updated_by = clock.now(), reason, actor.id
+    with signed_is_final():
+        db.session.flush()
+    _record(actor, "vitals.void", vitals, ["voided_at", "void_reason"])
+    return vitals
+
+
+def list_vitals(patient_id: UUID, limit: int, *, with_voided: bool = False) -> list[Any]:
+    """Return a patient's latest measurements, the newest first, with who measured."""
+    query = _measurements().where(VitalSigns.patient_id == patient_id)
+    if not with_voided:
+        query = query.where(VitalSigns.voided_at.is_(None))
+    return list(db.session.execute(query.order_by(VitalSigns.measured_at.desc()).limit(limit)).all())
+
+
+def get_vitals(vitals_id: UUID) -> Any:
+    """Return one measurement; raises VitalsNotFound."""
+    row = db.session.execute(_measurements().where(VitalSigns.id == vitals_id)).one_or_none()
+    if row is None:
+        raise VitalsNotFound
+    return row
+
+
+def _measurements() -> sa.Select[*tuple[Any, ...]]:
+    columns = [column for column in sa.inspect(VitalSigns).columns if column.key not in ("created_by", "updated_by")]
+    return sa.select(*columns, StaffUser.full_name.label("measured_by_name")).join(
+        StaffUser, StaffUser.id == VitalSigns.measured_by
+    )
+
+
+def _record(
+    actor: Actor, action: str, vitals: VitalSigns, changed: list[str], event: dict[str, Any] | None = None
+) -> None:
+    record_change(
+        actor,
+        action,
+        subject_type="vital_signs",
+        subject_id=vitals.id,
+        patient_id=vitals.patient_id,
+        changes={"fields": changed},
+        event=event,
+    )

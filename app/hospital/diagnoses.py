@@ -1,0 +1,34 @@
+"""Looking diagnoses up in the ICD-10 as one types; says nothing about any patient."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from app.core.ids import parse_id
+from app.core.permissions import requires
+from app.domain.identity.permissions import VIEW_RECORDS
+from app.domain.records import icd10
+from app.hospital import hospital
+from app.web.i18n import current_language
+from app.web.render import render
+
+SHOWN = 10
+
+
+@hospital.get("/diagnoses")
+@requires(VIEW_RECORDS)
+def diagnoses_index() -> Response:
+    """Show the diagnoses found; with a record, each with the button that adds it there."""
+    text = request.args.get("diagnosis_q", "").strip()
+    return render(
+        "hospital/diagnoses/index.html",
+        block="results",
+        q=text,
+        found=find_diagnoses(text),
+        record_id=parse_id(request.args.get("record", "")),
+    )
+
+
+def find_diagnoses(text: str) -> list[icd10.Diagnosis]:
+    """Return what is found for a typed text, in the reader's language first."""
+    return icd10.search(text, current_language(), SHOWN) if text else []

@@ -1,0 +1,136 @@
+"""Saving and showing a draft: every button of the consultation's page sends the whole form and comes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Response, flash, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import InvalidValue
+from app.core.i18n import _
+from app.domain.prescriptions.operations import add_item
+from app.domain.prescriptions.queries import search_medicines
+from app.domain.records.errors import StaleRecord
+from app.domain.records.operations import save_draft
+from app.domain.records.queries import OpenRecord, open_record
+from app.domain.records.rules import LABELS, NOTE_FIELDS, fingerprint
+from app.hospital.diagnoses import find_diagnoses
+from app.hospital.forms.consultations import ConsultationForm
+from app.hospital.vitals_table import tabulate
+from app.web.conflicts import show_conflict
+from app.web.principals import current_actor
+from app.web.render import render, see_other, wants_fragment
+
+EDIT = "hospital/consultations/edit.html"
+ANCHORS = {"find-diagnosis": "diagnoses", "find-medicine": "prescription"}
+
+
+def act_on_draft(record_id: UUID, form: ConsultationForm, act: Callable[[], None], *, block: str) -> BaseResponse:
+    """Save the draft as it is typed, do the act, and show the part of the page that changed.
+
+    A wrong value keeps everything that was typed on the page; text that somebody else wrote meanwhile is a conflict.
+    """
+    if not form.validate_on_submit():
+        return show_draft(open_record(current_actor(), record_id), form, block=block)
+    try:
+        save_draft(current_actor(), record_id, version=form.version_number, was=form.was, note=form.note)
+        act()
+    except InvalidValue as error:
+        form.add_error("diagnosis_q", error)
+        return show_draft(open_record(current_actor(), record_id), form, block=block)
+    except StaleRecord as error:
+        return show_record_conflict(record_id, form, error)
+    if wants_fragment():
+        return show_draft(open_record(current_actor(), record_id), form, block=block, saved=True)
+    searches = {name: form._fields[name].data for name in ("diagnosis_q", "medicine_q") if form._fields[name].data}
+    anchor = ANCHORS.get(request.form.get("act", ""), None if block == "state" else block)
+    flash(_("Saved."), "success")
+    return see_other(url_for("hospital.consultations_show", record_id=record_id, **searches, _anchor=anchor))
+
+
+def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "content", saved: bool = False) -> Response:
+    """Show the draft's page, or one part of it for htmx, with what is typed in the form."""
+    stored = _state_of(opened)
+    failed = bool(form.errors)
+    return render(
+        EDIT,
+        block=block,
+        status=422 if failed else 200,
+        form=form,
+        opened=opened,
+        record=opened.row,
+        patient=opened.patient,
+        vitals=tabulate(opened.patient, opened.vitals),
+        state=stored if saved or not failed else _kept_state(form),
+        saved_at=opened.row.updated_at,
+        found_diagnoses=find_diagnoses(form.diagnosis_q.data or ""),
+        found_medicines=search_medicines(form.medicine_q.data or ""),
+        fragment=wants_fragment(),
+        has_errors=failed,
+    )
+
+
+def show_record_conflict(record_id: UUID, form: ConsultationForm, error: StaleRecord) -> Response:
+    """Show mine and theirs to choose from; a save in the background only says so and keeps what is typed."""
+    theirs, mine, was = error.theirs, form.note.normalised(), form.was.normalised()
+    if wants_fragment():
+        body = render_template("hospital/consultations/conflict_notice.html", record_id=record_id, theirs=theirs)
+        response = make_response(body, 409)
+        response.headers.update({"HX-Retarget": "#conflict", "HX-Reswap": "innerHTML"})
+        return response
+    notes = {name: {field: getattr(note, field) for field in NOTE_FIELDS} for name, note in
+             (("was", was), ("mine", mine), ("theirs", theirs.note))}  # fmt: skip
+    newest = {f"was_{name}": value for name, value in notes["theirs"].items()}
+    return show_conflict(
+        layout="layouts/hospital.html",
+        title=_("This consultation was changed in another window"),
+        changed_by=theirs.changed_by,
+        changed_at=theirs.changed_at,
+        action=url_for("hospital.consultations_update", record_id=record_id),
+        view_url=url_for("hospital.consultations_show", record_id=record_id),
+        labels=LABELS,
+        was=notes["was"],
+        mine=notes["mine"],
+        theirs=notes["theirs"],
+        hidden={"version": theirs.version, **newest},
+    )
+
+
+def fresh_form(opened: OpenRecord) -> ConsultationForm:
+    """Return the form as it stands before anybody typed."""
+    return ConsultationForm(formdata=None, **{name: getattr(opened.note, name) for name in NOTE_FIELDS})
+
+
+def _state_of(opened: OpenRecord) -> dict[str, object]:
+    """Return what the page must send back to prove what it has seen."""
+    was = {f"was_{name}": getattr(opened.note, name) for name in NOTE_FIELDS}
+    ids = [each.id for each in (*opened.diagnoses, *opened.items)]
+    return {"version": opened.row.version, "seen": fingerprint(ids), **was}
+
+
+def _kept_state(form: ConsultationForm) -> dict[str, object]:
+    names = ("version", "seen", *(f"was_{name}" for name in NOTE_FIELDS))
+    return {name: form._fields[name].data or "" for name in names}
+
+
+def add_medicine(record_id: UUID, form: ConsultationForm) -> BaseResponse:
+    """Prescribe what the form holds."""
+    item = form.read_item() if form.validate_on_submit() else None
+    if item is None:
+        return show_draft(open_record(current_actor(), record_id), form, block="prescription")
+    medicine_id, dose, timing = item
+
+    def add() -> None:
+        add_item(
+            current_actor(),
+            record_id,
+            medicine_id,
+            dose=dose,
+            meal_timing=timing,
+            instructions=form.instructions.data,
+        )
+        form.forget_item()
+
+    return act_on_draft(record_id, form, add, block="prescription")

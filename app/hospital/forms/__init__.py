@@ -1,0 +1,1 @@
+"""The forms of the hospital's portal, one file per resource."""

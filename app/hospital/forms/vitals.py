@@ -1,0 +1,81 @@
+"""The form of one measurement: values as they are typed, with comma or point, checked against what can be."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from wtforms import HiddenField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from app.core.errors import InvalidValue
+from app.core.formats.numbers import parse_decimal
+from app.core.i18n import _l
+from app.domain.records.vital_ranges import RANGES, VitalSign, check_blood_pressure, check_plausible
+from app.domain.records.vitals import LONGEST_NOTE
+from app.web.forms import Form
+
+WHOLE = _l("Enter a whole number.")
+
+
+class VitalsForm(Form):
+    """One field per sign, named as the sign; what was not measured stays empty."""
+
+    temperature_c = StringField(RANGES[VitalSign.TEMPERATURE].label)
+    pulse = StringField(RANGES[VitalSign.PULSE].label)
+    systolic = StringField(RANGES[VitalSign.SYSTOLIC].label)
+    diastolic = StringField(RANGES[VitalSign.DIASTOLIC].label)
+    respiratory_rate = StringField(RANGES[VitalSign.RESPIRATORY_RATE].label)
+    spo2 = StringField(RANGES[VitalSign.SPO2].label)
+    weight_kg = StringField(RANGES[VitalSign.WEIGHT].label)
+    height_cm = StringField(RANGES[VitalSign.HEIGHT].label)
+    pain = StringField(RANGES[VitalSign.PAIN].label)
+    note = TextAreaField(_l("Note"), validators=[Length(max=LONGEST_NOTE, message=_l("This text is too long."))])
+    appointment = HiddenField()
+
+    def read(self) -> dict[VitalSign, Decimal] | None:
+        """Return the typed values, or None with an error at every field that is wrong."""
+        values: dict[VitalSign, Decimal] = {}
+        for sign in VitalSign:
+            typed = self._fields[sign.value].data
+            if not typed:
+                continue
+            try:
+                values[sign] = self._read_one(sign, typed)
+            except InvalidValue as error:
+                self.add_error(sign.value, error)
+        if not self.errors:
+            self._check_together(values)
+        return None if self.errors else values
+
+    def _read_one(self, sign: VitalSign, typed: str) -> Decimal:
+        value = parse_decimal(typed)
+        if RANGES[sign].places == 0 and value != value.to_integral_value():
+            raise InvalidValue(WHOLE)
+        return check_plausible(sign, value)
+
+    def _check_together(self, values: dict[VitalSign, Decimal]) -> None:
+        upper, lower = values.get(VitalSign.SYSTOLIC), values.get(VitalSign.DIASTOLIC)
+        try:
+            check_blood_pressure(None if upper is None else int(upper), None if lower is None else int(lower))
+            if not values:
+                raise InvalidValue(_l("Enter at least one value."), field=VitalSign.TEMPERATURE.value)
+        except InvalidValue as error:
+            self.add_error(VitalSign.TEMPERATURE.value, error)
+
+
+class ReasonForm(Form):
+    """A reason for something that is not taken back."""
+
+    reason = TextAreaField(
+        _l("Reason"),
+        validators=[
+            DataRequired(_l("Write down the reason.")),
+            Length(max=500, message=_l("Write at most 500 characters.")),
+        ],
+    )
+    version = HiddenField()
+
+    @property
+    def version_number(self) -> int:
+        """The version that the page showed."""
+        return int(self.version.data) if (self.version.data or "").isdecimal() else 0

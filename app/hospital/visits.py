@@ -1,0 +1,194 @@
+"""Visits at the desk: one visit with what can be done with it, checking in, cancelling, who did not come, booking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from uuid import UUID
+
+from flask import Response, flash, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core import clock
+from app.core.errors import InvalidValue
+from app.core.formats.dates import format_date, format_time, parse_date
+from app.core.i18n import _
+from app.core.ids import parse_id
+from app.core.permissions import requires
+from app.domain.appointments.errors import OwnOverlap, SlotTaken
+from app.domain.appointments.models import AppointmentStatus, BookedVia
+from app.domain.appointments.operations import book_appointment, cancel_appointment
+from app.domain.appointments.queries import FreeSlot, list_departments, list_doctors, list_free_slots
+from app.domain.appointments.visits import check_in, mark_no_show, open_visit
+from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
+from app.domain.patients.queries import PatientRow, get_patient, open_patient
+from app.hospital import hospital, wording
+from app.hospital.forms.visits import BookingForm
+from app.hospital.forms.vitals import ReasonForm
+from app.web.principals import current_actor
+from app.web.render import render, see_other
+from app.web.sign_in import safe_target
+from app.web.templates import hospital_zone, local_day
+
+DAYS_SHOWN = 3
+
+
+@hospital.get("/visits/<uuid:appointment_id>")
+@requires(VIEW_APPOINTMENTS)
+def visits_show(appointment_id: UUID) -> Response:
+    """Show a visit and what can be done with it."""
+    return _show(appointment_id, ReasonForm())
+
+
+@hospital.post("/visits/<uuid:appointment_id>/check-in")
+@requires(CHECK_IN)
+def visits_check_in(appointment_id: UUID) -> BaseResponse:
+    """Note that the patient has arrived; pressed twice it says so and harms nothing."""
+    if check_in(current_actor(), appointment_id, _version()):
+        flash(_("Checked in. The patient is now waiting."), "success")
+    else:
+        flash(_("This patient had been checked in already."), "info")
+    return see_other(safe_target(request.form.get("next")) or url_for("hospital.today"))
+
+
+@hospital.post("/visits/<uuid:appointment_id>/no-show")
+@requires(CHECK_IN)
+def visits_no_show(appointment_id: UUID) -> BaseResponse:
+    """Note that the patient did not come."""
+    mark_no_show(current_actor(), appointment_id, _version())
+    flash(_("Marked as not having come. The time is free again."), "success")
+    return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
+
+
+@hospital.post("/visits/<uuid:appointment_id>/cancel")
+@requires(BOOK_FOR_PATIENTS)
+def visits_cancel(appointment_id: UUID) -> BaseResponse:
+    """Cancel a visit with a reason."""
+    form = ReasonForm()
+    if not form.validate_on_submit():
+        return _show(appointment_id, form)
+    cancel_appointment(current_actor(), appointment_id, form.reason.data, form.version_number)
+    flash(_("The visit is cancelled. The time is free again."), "success")
+    return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
+
+
+@hospital.get("/patients/<uuid:patient_id>/visits/new")
+@requires(BOOK_FOR_PATIENTS)
+def visits_new(patient_id: UUID) -> Response:
+    """Ask for department, doctor and day; then show the free times."""
+    return _show_booking(open_patient(current_actor(), patient_id), BookingForm())
+
+
+@hospital.post("/patients/<uuid:patient_id>/visits")
+@requires(BOOK_FOR_PATIENTS)
+def visits_create(patient_id: UUID) -> BaseResponse:
+    """Book the chosen time for the patient."""
+    form = BookingForm()
+    department_id, chosen = parse_id(request.args.get("department", "")), _read_slot(form)
+    if not form.validate_on_submit() or department_id is None or chosen is None:
+        return _show_booking(open_patient(current_actor(), patient_id), form, failed=True)
+    try:
+        visit = book_appointment(
+            current_actor(),
+            patient_id=patient_id,
+            doctor_id=chosen[0],
+            department_id=department_id,
+            starts_at=chosen[1],
+            reason=form.reason.data,
+            via=BookedVia.DESK,
+        )
+    except (InvalidValue, SlotTaken) as error:
+        form.add_error("slot", error)
+    except OwnOverlap:
+        form.slot.errors = [_("The patient has another visit at that time.")]
+    else:
+        flash(_("Visit %(code)s is booked.", code=visit.code), "success")
+        return see_other(url_for("hospital.visits_show", appointment_id=visit.id))
+    return _show_booking(open_patient(current_actor(), patient_id), form, failed=True)
+
+
+def _show(appointment_id: UUID, form: ReasonForm) -> Response:
+    visit = open_visit(current_actor(), appointment_id)
+    form.version.data = str(visit.version)
+    booked = visit.status is AppointmentStatus.BOOKED
+    return render(
+        "hospital/visits/show.html",
+        visit=visit,
+        patient=get_patient(visit.patient_id),
+        form=form,
+        is_today=local_day(visit.starts_at) == clock.today(hospital_zone()),
+        may_cancel=booked and visit.starts_at > clock.now(),
+        may_miss=booked and visit.starts_at <= clock.now(),
+        has_errors=bool(form.errors),
+        status=422 if form.errors else 200,
+    )
+
+
+def _show_booking(patient: PatientRow, form: BookingForm, *, failed: bool = False) -> Response:
+    """Three questions in a GET form that can be asked again, and below them the free times in a POST form."""
+    departments = list_departments()
+    department_id = parse_id(request.args.get("department", ""))
+    doctor_id = parse_id(request.args.get("doctor", ""))
+    day, day_error = _read_day()
+    slots = (
+        list_free_slots(department_id=department_id, doctor_id=doctor_id, from_day=day, days=DAYS_SHOWN)
+        if department_id
+        else []
+    )
+    return render(
+        "hospital/visits/new.html",
+        patient=patient,
+        form=form,
+        departments=departments,
+        doctors=list_doctors(department_id) if department_id else [],
+        department_id=department_id,
+        doctor_id=doctor_id,
+        day=day,
+        day_error=day_error,
+        after=format_date(day + timedelta(days=DAYS_SHOWN)),
+        days=_by_day(slots, with_doctor=doctor_id is None),
+        has_errors=failed or bool(day_error),
+        status=422 if failed or day_error else 200,
+    )
+
+
+def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+    zone = hospital_zone()
+    return [
+        (
+            f"{wording.weekday(day)} {format_date(day)}",
+            [
+                (
+                    f"{slot.doctor_id}|{slot.start.isoformat()}",
+                    format_time(slot.start, zone) + (f" · {slot.doctor_name}" if with_doctor else ""),
+                )
+                for slot in of_day
+            ],
+        )
+        for day, of_day in groupby(slots, key=lambda slot: local_day(slot.start))
+    ]
+
+
+def _read_day() -> tuple[date, str | None]:
+    this_day = clock.today(hospital_zone())
+    typed = request.args.get("day", "").strip()
+    try:
+        day = parse_date(typed) if typed else this_day
+    except InvalidValue as error:
+        return this_day, str(error)
+    return max(day, this_day), None
+
+
+def _read_slot(form: BookingForm) -> tuple[UUID, datetime] | None:
+    doctor, _bar, moment = (form.slot.data or "").partition("|")
+    doctor_id = parse_id(doctor)
+    try:
+        starts_at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
+
+
+def _version() -> int:
+    return request.form.get("version", 0, type=int)

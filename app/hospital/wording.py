@@ -1,0 +1,142 @@
+"""The words in which the portal speaks of states, sexes, times and doses; templates see this module as `words`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from app.core import clock
+from app.core.errors import Text
+from app.core.i18n import _, _l
+from app.core.permissions import list_permissions
+from app.domain.appointments.models import AppointmentStatus, BookedVia
+from app.domain.patients.models import AllergyState, Sex
+from app.domain.prescriptions.doses import Dose, format_quantity
+from app.domain.prescriptions.models import MealTiming, PrescriptionStatus
+from app.domain.records.models import DiagnosisKind, RecordStatus
+from app.domain.records.rules import LABELS as NOTE_LABELS
+from app.web.i18n import current_language
+
+__all__ = ["NOTE_LABELS"]
+
+SEX: dict[Sex, Text] = {Sex.MALE: _l("Male"), Sex.FEMALE: _l("Female"), Sex.OTHER: _l("Other")}
+
+STATUS: dict[AppointmentStatus, Text] = {
+    AppointmentStatus.BOOKED: _l("Expected"),
+    AppointmentStatus.ARRIVED: _l("Waiting"),
+    AppointmentStatus.IN_PROGRESS: _l("In consultation"),
+    AppointmentStatus.COMPLETED: _l("Done"),
+    AppointmentStatus.CANCELLED: _l("Cancelled"),
+    AppointmentStatus.NO_SHOW: _l("Did not come"),
+}
+STATUS_TONE: dict[AppointmentStatus, str] = {
+    AppointmentStatus.BOOKED: "neutral",
+    AppointmentStatus.ARRIVED: "warning",
+    AppointmentStatus.IN_PROGRESS: "info",
+    AppointmentStatus.COMPLETED: "success",
+    AppointmentStatus.CANCELLED: "neutral",
+    AppointmentStatus.NO_SHOW: "danger",
+}
+BOOKED_VIA: dict[BookedVia, Text] = {
+    BookedVia.PATIENT_PORTAL: _l("by the patient"),
+    BookedVia.DESK: _l("at the reception"),
+}
+RECORD_STATUS: dict[RecordStatus, Text] = {
+    RecordStatus.DRAFT: _l("Draft"),
+    RecordStatus.SIGNED: _l("Signed"),
+    RecordStatus.AMENDED: _l("Replaced by a newer version"),
+}
+RECORD_TONE: dict[RecordStatus, str] = {
+    RecordStatus.DRAFT: "warning",
+    RecordStatus.SIGNED: "success",
+    RecordStatus.AMENDED: "neutral",
+}
+PRESCRIPTION_STATUS: dict[PrescriptionStatus, Text] = {
+    PrescriptionStatus.DRAFT: _l("Draft"),
+    PrescriptionStatus.SIGNED: _l("Signed"),
+    PrescriptionStatus.CANCELLED: _l("Cancelled"),
+}
+DIAGNOSIS_KIND: dict[DiagnosisKind, Text] = {
+    DiagnosisKind.PRIMARY: _l("Primary"),
+    DiagnosisKind.SECONDARY: _l("Secondary"),
+}
+MEAL_TIMING: dict[MealTiming, Text] = {
+    MealTiming.ANY: _l("Any time"),
+    MealTiming.BEFORE: _l("Before meals"),
+    MealTiming.WITH: _l("With meals"),
+    MealTiming.AFTER: _l("After meals"),
+    MealTiming.BEDTIME: _l("At bedtime"),
+}
+ALLERGY_STATE: dict[AllergyState, Text] = {
+    AllergyState.KNOWN: _l("Has allergies"),
+    AllergyState.NONE_KNOWN: _l("No known allergies"),
+    AllergyState.NOT_RECORDED: _l("Not asked yet"),
+}
+WEEKDAYS: tuple[Text, ...] = (
+    _l("Monday"),
+    _l("Tuesday"),
+    _l("Wednesday"),
+    _l("Thursday"),
+    _l("Friday"),
+    _l("Saturday"),
+    _l("Sunday"),
+)
+ACTOR_KIND: dict[str, Text] = {
+    "staff": _l("Staff"),
+    "patient": _l("Patient"),
+    "operator": _l("Operator"),
+    "system": _l("System"),
+}
+ACTION: dict[str, Text] = {
+    "worklist.view": _l("Saw the patient in a worklist"),
+    "patient.search": _l("Found the patient in a search"),
+    "patient.view": _l("Opened the patient's page"),
+    "patient.edit": _l("Opened the patient's data to correct them"),
+    "patient.access": _l("Looked up who had looked"),
+    "visit.view": _l("Opened a visit"),
+    "vitals.view": _l("Read the vital signs"),
+    "record.view": _l("Opened a medical record"),
+}
+
+
+def action(code: str) -> Text:
+    """Say an entry of the access log; acts of other parts are said by their code."""
+    return ACTION.get(code, code)
+
+
+def weekday(day: date) -> Text:
+    """Say the day of the week."""
+    return WEEKDAYS[day.weekday()]
+
+
+def minutes_since(moment: datetime) -> int:
+    """Return the whole minutes since a moment."""
+    return max(0, int((clock.now() - moment).total_seconds() // 60))
+
+
+def waited(moment: datetime) -> str:
+    """Say how long somebody has been waiting."""
+    minutes = minutes_since(moment)
+    if minutes < 60:
+        return _("%(minutes)s min", minutes=minutes)
+    return _("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
+
+
+def diagnosis_title(row: Any) -> str:
+    """Return a diagnosis's title in the reader's language."""
+    return str(row.title if current_language() == "vi" else row.title_en)
+
+
+def dose(item: Any) -> Text:
+    """Write a prescribed item's dose."""
+    return Dose(item.dose_amount, item.times_per_day, item.days).text(item.unit)
+
+
+def quantity(item: Any) -> str:
+    """Write a prescribed item's quantity."""
+    return format_quantity(item.quantity, item.unit)
+
+
+def permission_titles() -> dict[str, Text]:
+    """Return the titles of the staff's permissions by code."""
+    return {permission.code: permission.title for permission in list_permissions("hospital")}
