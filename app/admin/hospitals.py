@@ -71,14 +71,14 @@ def hospitals_create() -> BaseResponse:
     return see_other(url_for("admin.hospitals_show", code=hospital.code))
 
 
-@admin.get("/hospitals/<code>")
+@admin.get("/hospitals/<string:code>")
 @requires(VIEW_HOSPITALS)
 def hospitals_show(code: str) -> Response:
     """Show one hospital: its state, its making, health, syncing, and what was done to it."""
     return _show(queries.get_hospital(code), SuspendForm(formdata=None))
 
 
-@admin.get("/hospitals/<code>/progress")
+@admin.get("/hospitals/<string:code>/progress")
 @requires(VIEW_HOSPITALS)
 def hospitals_progress(code: str) -> BaseResponse:
     """Show how far a hospital's making is; htmx is told to load the whole page once there is nothing to wait for."""
@@ -91,7 +91,7 @@ def hospitals_progress(code: str) -> BaseResponse:
     return render("admin/hospitals/progress.html", subject=hospital, progress=progress)
 
 
-@admin.post("/hospitals/<code>/retry")
+@admin.post("/hospitals/<string:code>/retry")
 @requires(CREATE_HOSPITALS)
 def hospitals_retry(code: str) -> BaseResponse:
     """Go on making a hospital where it stopped."""
@@ -99,7 +99,7 @@ def hospitals_retry(code: str) -> BaseResponse:
     return see_other(url_for("admin.hospitals_show", code=code))
 
 
-@admin.post("/hospitals/<code>/suspend")
+@admin.post("/hospitals/<string:code>/suspend")
 @requires(SUSPEND_HOSPITALS)
 def hospitals_suspend(code: str) -> BaseResponse:
     """Stop serving a hospital."""
@@ -111,7 +111,7 @@ def hospitals_suspend(code: str) -> BaseResponse:
     return see_other(url_for("admin.hospitals_show", code=code))
 
 
-@admin.post("/hospitals/<code>/resume")
+@admin.post("/hospitals/<string:code>/resume")
 @requires(SUSPEND_HOSPITALS)
 def hospitals_resume(code: str) -> BaseResponse:
     """Let a suspended hospital serve again."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_timedelta
+from babel.numbers import format_compact_decimal
+from flask_babel import format_timedelta, get_locale
 from markupsafe import Markup
 
 from app.admin import admin
@@ -101,6 +102,7 @@ def _words() -> dict[str, Any]:
         "LANGUAGES": dict(LANGUAGES),
         "REGIONS": REGIONS,
         "bytesize": bytesize,
+        "compact": compact,
         "grouped": grouped,
         "moment": moment,
         "newest_revision": newest_revision,
@@ -132,6 +134,13 @@ def bytesize(count: int | None) -> str:
     while size >= 1000 and unit < len(UNITS) - 1:
         size, unit = size / 1024, unit + 1
     return f"{format_decimal(size, 1 if unit and size < 100 else 0)}\u00a0{UNITS[unit]}"
+
+
+def compact(number: int) -> str:
+    """Write a count; from a million on in short, as it only says how many there are about."""
+    if number < 1_000_000:
+        return grouped(number)
+    return str(format_compact_decimal(number, locale=get_locale(), fraction_digits=1)).replace(".", ",")
 
 
 def grouped(number: float | None, unit: str = "") -> str:

@@ -26,6 +26,8 @@ _Entry = tuple[SessionTransaction | None, Callable[[], Any]]
 def after_commit(action: Callable[[], Any], session: Session | None = None) -> None:
     """Run an action after the present unit of work has committed; its failure is logged and undoes nothing."""
     unit = session or db.session()
+    if not unit.in_transaction():
+        unit.begin()  # a rollback that finds nothing begun tells nobody, and the action would outlive it
     unit.info.setdefault(WAITING, []).append((unit.get_nested_transaction(), action))
 
 

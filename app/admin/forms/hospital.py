@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app
 from wtforms import IntegerField, PasswordField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, NumberRange, Regexp, ValidationError
 
 from app.admin.words import LANGUAGES, PLANS, REGIONS
@@ -19,10 +20,10 @@ from app.tenancy.operations import LONGEST_REASON
 from app.tenancy.provisioning import check_code
 from app.web.forms import Form
 
-TIMEZONES = tuple(
-    (f"Asia/{place}", f"Asia/{place}")
+TIMEZONES = [
+    SelectChoice(f"Asia/{place}", f"Asia/{place}")
     for place in ("Ho_Chi_Minh", "Bangkok", "Phnom_Penh", "Vientiane", "Singapore", "Tokyo")
-)
+]
 MOST_USERS = 100_000
 MOST_STORAGE_GB = 100_000
 
@@ -65,8 +66,8 @@ class HospitalForm(Form):
     custom_domain = StringField(_l("Own domain"))
     region = SelectField(_l("Region"))
     timezone = SelectField(_l("Time zone"), choices=TIMEZONES, default="Asia/Ho_Chi_Minh")
-    locale = RadioField(_l("Language"), choices=LANGUAGES, default="vi")
-    plan = SelectField(_l("Plan"), choices=PLANS, default="standard")
+    locale = RadioField(_l("Language"), choices=[SelectChoice(*entry) for entry in LANGUAGES], default="vi")
+    plan = SelectField(_l("Plan"), choices=[SelectChoice(*entry) for entry in PLANS], default="standard")
     max_users = WholeNumberField(
         _l("Staff accounts at most"),
         default=100,
@@ -103,7 +104,7 @@ class HospitalForm(Form):
 
     def offer_regions(self, regions: list[str]) -> None:
         """Offer the regions in which there are database servers."""
-        self.region.choices = [(region, REGIONS.get(region, region)) for region in regions]
+        self.region.choices = [SelectChoice(region, REGIONS.get(region, region)) for region in regions]
 
     def validate_code(self, field: Any) -> None:
         """Apply the rule of codes."""

@@ -1,0 +1,1 @@
+"""The operators' portal over a real platform."""
