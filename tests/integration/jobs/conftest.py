@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,12 +95,7 @@ def start(platform: Platform, queue_server: QueueServer, tmp_path: Path) -> Iter
     running: list[Process] = []
 
     def start_one(*command: str, **environment: str) -> Process:
-        settings = platform.installation.environment(
-            database_url=platform.central_url,
-            redis_url=queue_server.url,
-            admin_url=platform.servers.admin_url,
-            port=8000,
-        )
+        settings = platform.environment() | {"REDIS_URL": queue_server.url}
         log = tmp_path / f"{command[0]}-{len(running)}.log"
         with log.open("wb") as output:
             popen = child_process.start(
@@ -136,7 +130,3 @@ def drain(app: Flask) -> Callable[[], int]:
         return performed
 
     return perform_all
-
-
-def now() -> float:
-    return time.monotonic()

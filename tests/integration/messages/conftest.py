@@ -23,12 +23,16 @@ class Sink:
     def __init__(self) -> None:
         self.accepted: list[EmailMessage] = []
         self.seen = 0
+        self.connections = 0
+        self.hang_before_recipient = 0.0
         self.rcpt_answer = "250 OK"
         self.data_answer = "250 OK"
         self.hang_before_answering = 0.0
         self.hang_up_after_accepting = False
 
     async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _o: Any) -> str:
+        self.connections += 1
+        await asyncio.sleep(self.hang_before_recipient)
         if self.rcpt_answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.rcpt_answer
