@@ -9,6 +9,27 @@ from app.web.guards import guard
 patient = Blueprint("patient", __name__, url_prefix="/patient")
 guard(patient)
 
-from app.patient import home, identity  # noqa: E402
+from app.patient import (  # noqa: E402
+    appointments,
+    booking,
+    front_door,
+    hand_off,
+    home,
+    identity,
+    profile,
+    record,
+    words,
+)
 
-__all__ = ["home", "identity", "patient"]
+__all__ = [
+    "appointments",
+    "booking",
+    "front_door",
+    "hand_off",
+    "home",
+    "identity",
+    "patient",
+    "profile",
+    "record",
+    "words",
+]

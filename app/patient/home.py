@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from flask import Response
 
+from app.core.i18n import _l
 from app.core.permissions import requires
+from app.domain.appointments.own_visits import get_overview
 from app.domain.identity.permissions import OWN_RECORD
 from app.patient import patient
+from app.patient.own import own_patient_id
+from app.patient.qr import qr_image
+from app.web.menu import declare_menu
+from app.web.principals import current_actor
 from app.web.render import render
+
+declare_menu("patient.home", _l("Home"), "house", OWN_RECORD, 10)
 
 
 @patient.get("/home")
 @requires(OWN_RECORD)
 def home() -> Response:
-    """Show the next visit and what to do."""
-    return render("patient/home/index.html")
+    """Show the next visit, what to do, and the latest results."""
+    overview = get_overview(current_actor(), own_patient_id())
+    qr = qr_image(overview.next.code) if overview.next else None
+    return render("patient/home/index.html", overview=overview, qr=qr)
