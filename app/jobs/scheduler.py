@@ -27,7 +27,7 @@ log = get_logger(__name__)
 LEASE = "scheduler"
 STANDBY_SECONDS = 2.0
 LONGEST_SLEEP = 5.0
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 
 
 class QueueAway(Exception):

@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 NOT_SERVED = (HospitalNotReady, HospitalSuspended, UnknownHospital)
 WORKER_TTL_SECONDS = 90
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 
 
 def perform(text: str) -> None:
