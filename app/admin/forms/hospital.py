@@ -67,7 +67,7 @@ class HospitalForm(Form):
     region = SelectField(_l("Region"))
     timezone = SelectField(_l("Time zone"), choices=TIMEZONES, default="Asia/Ho_Chi_Minh")
     locale = RadioField(_l("Language"), choices=[SelectChoice(*entry) for entry in LANGUAGES], default="vi")
-    plan = SelectField(_l("Plan"), choices=[SelectChoice(*entry) for entry in PLANS], default="standard")
+    plan = SelectField(_l("Service plan"), choices=[SelectChoice(*entry) for entry in PLANS], default="standard")
     max_users = WholeNumberField(
         _l("Staff accounts at most"),
         default=100,
