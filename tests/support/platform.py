@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
 from app.tenancy.models import Hospital, HospitalDatabase
 from app.tenancy.provisioning import HospitalRequest, provision_hospital, request_hospital
+from app.web.security import limiter
 from tests.support.client import CheckingClient
 from tests.support.servers import Servers
 
@@ -61,6 +63,7 @@ class Platform:
         with self.cluster.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self.central_name = name
+        self.redis_url = _own_redis(servers.redis_url, worker)
         make_platform(self.installation, servers.admin_url)
         self.app = self.make_app()
         self.databases: dict[str, str] = {}
@@ -70,7 +73,7 @@ class Platform:
     def environment(self, port: int = 8000) -> dict[str, str]:
         """Return the settings of a process of this platform."""
         return self.installation.environment(
-            redis_url=self.servers.redis_url, admin_url=self.servers.admin_url, port=port
+            redis_url=self.redis_url, admin_url=self.servers.admin_url, port=port
         )
 
     def make_app(self, **changes: Any) -> Flask:
@@ -128,6 +131,7 @@ class Platform:
             connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL")
         with self.app.app_context():
             tenancy().registry.forget()
+            limiter.reset()
 
     def close(self) -> None:
         """Close every connection of the application."""
@@ -159,6 +163,12 @@ class Platform:
                 if database:
                     connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
                     connection.execute(f'DROP ROLE IF EXISTS "{role}"')
+
+
+def _own_redis(url: str, worker: str) -> str:
+    """Return the address of a Redis database in which no other test process counts."""
+    number = int("".join(filter(str.isdigit, worker)) or 0) % 15 + 1
+    return urlsplit(url)._replace(path=f"/{number}").geturl() if url.startswith("redis") else url
 
 
 def _empty(connection: psycopg.Connection[Any], history: str) -> None:

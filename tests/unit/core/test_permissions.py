@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from app.core import permissions
@@ -11,9 +9,8 @@ from app.core.permissions import declare, list_permissions, missing, public, req
 
 
 @pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permissions, "_registry", {})
-    yield
 
 
 def view() -> None:

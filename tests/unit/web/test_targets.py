@@ -37,9 +37,7 @@ def test_a_place_outside_is_refused(wanted: str | None) -> None:
     assert local_target(wanted, INSIDE) is None
 
 
-@pytest.mark.parametrize(
-    "wanted", ["//evil.example", "/\t/evil.example", "/\n/evil.example", "/\\evil.example", "/ /x"]
-)
+@pytest.mark.parametrize("wanted", ["//evil.example", "/\t/evil.example", "/\n/evil.example", "/\\evil.example"])
 def test_at_the_root_another_host_is_still_another_host(wanted: str) -> None:
     assert local_target(wanted, "/") is None
 
