@@ -13,13 +13,14 @@ class BadAddress(ValueError):
 
 
 def check_address(address: str) -> str:
-    """Return an e-mail address in its normal form; raises BadAddress."""
+    """Return an e-mail address in the form that mail servers take; raises BadAddress."""
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in address):
         raise BadAddress("the address holds control characters")
     try:
-        return validate_email(address, check_deliverability=False, test_environment=True).normalized
+        valid = validate_email(address, check_deliverability=False, test_environment=True, allow_smtputf8=False)
     except EmailNotValidError as error:
-        raise BadAddress("not an e-mail address") from error
+        raise BadAddress("not an e-mail address that every mail server takes") from error
+    return valid.ascii_email or valid.normalized
 
 
 def choose_channel(patient: Patient) -> tuple[Channel, str]:

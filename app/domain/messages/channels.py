@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from app.domain.messages.models import MessageState
 log = get_logger(__name__)
 
 TIMEOUT_SECONDS = 20.0
+LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 TLS_PORT, PLAIN_PORT, SUBMISSION_PORT = 465, 25, 587
 
 
@@ -79,36 +81,35 @@ class Smtp:
             return Outcome(MessageState.FAILED, error=f"refused: {error}")
         try:
             with self._connect() as server:
-                return self._hand_over(server, mail, letter, commit)
-        except smtplib.SMTPResponseException as error:
-            return _refused(error.smtp_code, "session")
-        except smtplib.SMTPRecipientsRefused as error:
-            code, _ = next(iter(error.recipients.values()))
-            return _refused(code, "recipient")
+                return self._hand_over(server, mail, commit)
+        except smtplib.SMTPResponseException as error:  # not this letter's fault: it waits until that is mended
+            return Outcome(MessageState.QUEUED, error=f"session refused: {error.smtp_code}")
         except (smtplib.SMTPException, OSError) as error:
             return Outcome(MessageState.QUEUED, error=f"no connection: {type(error).__name__}")
 
-    def _hand_over(
-        self, server: smtplib.SMTP, mail: EmailMessage, letter: Letter, commit: Callable[[], None]
-    ) -> Outcome:
-        name, address = parseaddr(self._sender)
-        for what, (code, _) in (
-            ("sender", server.mail(address)),
-            ("recipient", server.rcpt(letter.recipient)),
-            ("data", server.docmd("DATA")),
-        ):
-            if code not in (250, 251, 354):
-                return _refused(code, what)
-        commit()
+    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, commit: Callable[[], None]) -> Outcome:
+        recipient = mail["To"].addresses[0].addr_spec
+        code, _ = server.mail(parseaddr(self._sender)[1])
+        if code != 250:
+            return Outcome(MessageState.QUEUED, error=f"sender refused: {code}")
+        code, _ = server.rcpt(recipient)
+        if code not in (250, 251):
+            return _refused(code, "recipient")
+        code, _ = server.docmd("DATA")
+        if code != 354:
+            return _refused(code, "data")
         try:
-            text = mail.as_bytes(policy=SMTP_POLICY)
-            server.send(smtplib._quote_periods(text) + b".\r\n")  # type: ignore[attr-defined]
-            code, answer = server.getreply()
+            commit()
+        except BaseException:
+            server.close()  # without its final dot the server throws the mail away
+            raise
+        try:
+            server.send(_on_the_wire(mail))
+            code, _ = server.getreply()
         except (smtplib.SMTPException, OSError) as error:
             return Outcome(MessageState.UNKNOWN, provider_id=mail["Message-ID"], error=type(error).__name__)
         if code != 250:
             return _refused(code, "content")
-        log.debug("mail accepted", key=letter.key, answer=answer[:100].decode(errors="replace"), sender=name)
         return Outcome(MessageState.SENT, provider_id=mail["Message-ID"])
 
     def _connect(self) -> smtplib.SMTP:
@@ -144,6 +145,13 @@ class Smtp:
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(letter.body, cte="quoted-printable")
         return mail
+
+
+def _on_the_wire(mail: EmailMessage) -> bytes:
+    """Write a mail as SMTP sends it: a leading dot is doubled, a lone one ends the text (RFC 5321, 4.5.2)."""
+    text = mail.as_bytes(policy=SMTP_POLICY)
+    ended = text if text.endswith(b"\r\n") else text + b"\r\n"
+    return LEADING_DOT.sub(b"..", ended) + b".\r\n"
 
 
 def message_id(letter: Letter, sender: str) -> str:

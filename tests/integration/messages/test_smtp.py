@@ -61,7 +61,9 @@ def test_the_same_key_has_the_same_message_id_and_another_hospital_another(
     assert first == again != other
 
 
-@pytest.mark.parametrize("address", ["an@example.vn\r\nBcc: all@example.vn", "an@example.vn\n", "an", "", "an@b\0.vn"])
+@pytest.mark.parametrize(
+    "address", ["an@example.vn\r\nBcc: all@example.vn", "an@example.vn\n", "an", "", "an@b\0.vn", "ân@example.vn"]
+)
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(
     smtp_server: SmtpServer, committed: Committed, address: str
 ) -> None:
@@ -86,7 +88,19 @@ def test_a_recipient_refused_for_now_is_tried_again_and_one_refused_for_ever_is_
     outcome = smtp_server.channel().send(letter(), committed)
     assert outcome.state is state
     assert outcome.error == f"recipient refused: {answer[:3]}"
-    assert committed.times == 0
+    assert (committed.times, smtp_server.sink.seen) == (0, 0)
+
+
+def test_a_server_that_refuses_us_is_tried_again(smtp_server: SmtpServer, committed: Committed) -> None:
+    refused = Smtp(smtp_server.url.replace("//", "//user:wrong@"), "a@b.vn").send(letter(), committed)
+    assert (refused.state, committed.times) == (MessageState.QUEUED, 0)
+
+
+def test_a_domain_in_vietnamese_letters_is_sent_to_in_its_ascii_form(
+    smtp_server: SmtpServer, committed: Committed
+) -> None:
+    assert smtp_server.channel().send(letter(recipient="an@bệnhviện.vn"), committed).state is MessageState.SENT
+    assert smtp_server.sink.accepted[0]["To"] == "an@xn--bnhvin-ik8be.vn"
 
 
 def test_content_that_is_refused_was_not_sent(smtp_server: SmtpServer, committed: Committed) -> None:
