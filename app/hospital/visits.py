@@ -154,19 +154,18 @@ def _show_booking(patient: PatientRow, form: BookingForm, *, failed: bool = Fals
 
 
 def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the free times under their day, and under their doctor too where any doctor would do."""
     zone = hospital_zone()
+
+    def heading(slot: FreeSlot) -> tuple[date, str]:
+        return local_day(slot.start), slot.doctor_name if with_doctor else ""
+
     return [
         (
-            f"{wording.weekday(day)} {format_date(day)}",
-            [
-                (
-                    f"{slot.doctor_id}|{slot.start.isoformat()}",
-                    format_time(slot.start, zone) + (f" · {slot.doctor_name}" if with_doctor else ""),
-                )
-                for slot in of_day
-            ],
+            f"{wording.weekday(day)} {format_date(day)}" + (f" · {doctor}" if doctor else ""),
+            [(f"{slot.doctor_id}|{slot.start.isoformat()}", format_time(slot.start, zone)) for slot in together],
         )
-        for day, of_day in groupby(slots, key=lambda slot: local_day(slot.start))
+        for (day, doctor), together in groupby(sorted(slots, key=heading), key=heading)
     ]
 
 

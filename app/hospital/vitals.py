@@ -53,14 +53,14 @@ def vitals_new(patient_id: UUID) -> Response:
 @hospital.post("/patients/<uuid:patient_id>/vitals")
 @requires(RECORD_VITALS)
 def vitals_create(patient_id: UUID) -> BaseResponse:
-    """Write a measurement down and say what of it is unusual."""
+    """Write a measurement down; the page that follows says what of it is unusual."""
     form = VitalsForm()
     patient = open_patient(current_actor(), patient_id, "vitals.view")
     values = form.read() if form.validate_on_submit() else None
     if values is None:
         return _show_form(form, patient)
     try:
-        saved = record_vitals(
+        record_vitals(
             current_actor(),
             patient_id=patient_id,
             appointment_id=_visit_of(form, patient_id),
@@ -71,8 +71,6 @@ def vitals_create(patient_id: UUID) -> BaseResponse:
         form.add_error("temperature_c", error)
         return _show_form(form, patient)
     flash(_("The vital signs of %(name)s are saved.", name=patient.full_name), "success")
-    for words in unusual(patient, [saved]):
-        flash(words, "warning")
     return see_other(url_for("hospital.vitals_index", patient_id=patient_id))
 
 

@@ -138,8 +138,10 @@ def search_patients(actor: Actor, text: str, page: int = 1) -> Page[Any]:
 
 
 def _found_rows(sought: Sought, found: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    best_first = Patient.search_name.startswith(sought.name, autoescape=True) if sought.name else sa.false()
-    return sa.select(*_FOUND).where(found).order_by(best_first.desc(), Patient.search_name, Patient.born_on, Patient.id)
+    order: list[Any] = [Patient.search_name, Patient.born_on, Patient.id]
+    if sought.name:
+        order.insert(0, Patient.search_name.startswith(sought.name, autoescape=True).desc())
+    return sa.select(*_FOUND).where(found).order_by(*order)
 
 
 def _matches(sought: Sought) -> sa.ColumnElement[bool]:

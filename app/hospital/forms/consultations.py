@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length
 
 from app.core.errors import InvalidValue
@@ -44,7 +45,9 @@ class ConsultationForm(Form):
     times_per_day = StringField(_l("Times a day"))
     days = StringField(_l("Days"))
     meal_timing = SelectField(
-        _l("When"), choices=[(timing.value, label) for timing, label in MEAL_TIMING.items()], validate_choice=False
+        _l("When"),
+        choices=[SelectChoice(timing.value, label) for timing, label in MEAL_TIMING.items()],
+        validate_choice=False,
     )
     instructions = StringField(
         _l("Instructions"),

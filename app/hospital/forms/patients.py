@@ -7,6 +7,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField, ValidationError
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
 from app.core import clock
@@ -36,7 +37,7 @@ class AllergiesForm(Form):
 
     allergy_state = RadioField(
         _l("Allergies"),
-        choices=[(state.value, label) for state, label in ALLERGY_STATE.items()],
+        choices=[SelectChoice(state.value, label) for state, label in ALLERGY_STATE.items()],
         default=AllergyState.NOT_RECORDED.value,
         validators=[DataRequired(_l("Choose what is known of allergies."))],
     )
@@ -81,7 +82,7 @@ class PatientForm(AllergiesForm):
     born_on = StringField(_l("Date of birth"), validators=[DataRequired(_l("Enter the date of birth."))])
     sex = RadioField(
         _l("Sex"),
-        choices=[(sex.value, label) for sex, label in SEX.items()],
+        choices=[SelectChoice(sex.value, label) for sex, label in SEX.items()],
         validators=[DataRequired(_l("Choose the sex."))],
     )
     cccd = StringField(_l("CCCD number"), validators=[Optional()])
@@ -96,7 +97,10 @@ class PatientForm(AllergiesForm):
         super().__init__(*args, **kwargs)
         names = sorted(provinces().values())
         kept = [self.province.data] if self.province.data and self.province.data not in names else []
-        self.province.choices = [("", _("Choose")), *((name, name) for name in [*kept, *names])]
+        self.province.choices = [
+            SelectChoice("", _("Choose")),
+            *(SelectChoice(name, name) for name in [*kept, *names]),
+        ]
 
     def validate_born_on(self, field: Any) -> None:
         """Read the date; it must not lie ahead."""
