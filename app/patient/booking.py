@@ -14,7 +14,7 @@ from uuid import UUID
 from flask import Response, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import NotFound, VienError
+from app.core.errors import InvalidValue, NotFound, VienError
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.appointments.errors import NoSuchSlot, OwnOverlap, PastSlot, SlotTaken
@@ -28,6 +28,7 @@ from app.domain.appointments.queries import (
     list_departments,
     list_doctors,
 )
+from app.domain.appointments.rules import LONGEST_REASON
 from app.domain.identity.permissions import OWN_APPOINTMENTS
 from app.patient import patient
 from app.patient.forms.booking import BookingForm, ReasonForm, SlotForm
@@ -120,14 +121,7 @@ def appointments_new_reason() -> BaseResponse:
     if form.validate_on_submit():
         session[KEY] = form.reason.data
         return see_other(url_for("patient.appointments_new_check", **answers.address))
-    return render(
-        "patient/booking/reason.html",
-        answers=answers,
-        form=form,
-        total=STEPS,
-        has_errors=bool(form.errors),
-        status=422 if form.errors else 200,
-    )
+    return _ask_for_reason(answers, form)
 
 
 @patient.get("/appointments/new/check")
@@ -151,7 +145,8 @@ def appointments_new_check() -> BaseResponse:
 def appointments_create() -> BaseResponse:
     """Book what was checked; where the time is gone, offer others and keep the reason."""
     department = get_department(_id("department"))
-    session[KEY] = (request.form.get("reason") or "").strip()[:1000]
+    reason = request.form.get("reason", "")
+    session[KEY] = reason[:LONGEST_REASON]
     try:
         starts_at = _slot()
         appointment = book_appointment(
@@ -160,11 +155,15 @@ def appointments_create() -> BaseResponse:
             doctor_id=_id("doctor"),
             department_id=department.id,
             starts_at=starts_at,
-            reason=session[KEY],
+            reason=reason,
             via=BookedVia.PATIENT_PORTAL,
         )
     except NOT_TO_BE_HAD as error:
         return _offer_others(error, department)
+    except InvalidValue as error:
+        form = ReasonForm(formdata=None, reason=reason)
+        form.add_error("reason", error)
+        return _ask_for_reason(_read_answers(department), form)
     session.pop(KEY, None)
     return see_other(url_for("patient.appointments_booked", appointment_id=appointment.id))
 
@@ -174,6 +173,17 @@ def _read_answers(department: Any) -> Answers:
         patient_id=own_patient_id(), department_id=department.id, doctor_id=_id("doctor"), starts_at=_slot()
     )
     return Answers(department, slot)
+
+
+def _ask_for_reason(answers: Answers, form: ReasonForm) -> Response:
+    return render(
+        "patient/booking/reason.html",
+        answers=answers,
+        form=form,
+        total=STEPS,
+        has_errors=bool(form.errors),
+        status=422 if form.errors else 200,
+    )
 
 
 def _offer_others(error: VienError, department: Any) -> Response:

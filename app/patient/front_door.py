@@ -9,12 +9,13 @@ from typing import TypedDict
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from flask import current_app, redirect, request, session, url_for
+from flask import current_app, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.config import Settings
 from app.core import clock
 from app.core.errors import InvalidValue
+from app.core.i18n import _
 from app.core.permissions import public
 from app.domain.identity.front_door import Choice, begin_hand_off, check_everywhere, hospital_name
 from app.patient import patient
@@ -69,6 +70,7 @@ def choose_hospital() -> BaseResponse:
         return see_other(url_for("patient.home"))
     accounts = _remembered()
     if not accounts:
+        flash(_("For your safety, please sign in once more."), "info")
         return see_other(url_for("patient.index"))
     form = Form()
     code = request.form.get("hospital", "")

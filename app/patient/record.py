@@ -36,8 +36,8 @@ def record_index() -> Response:
 @patient.get("/record/access")
 @requires(OWN_RECORD)
 def record_access() -> Response:
-    """Show who has looked at the record, when, and at what."""
-    page, others = _page_number(), request.args.get("who") == "others"
+    """Show who has looked at the record, when, and at what; one's own looks only when they are asked for."""
+    page, others = _page_number(), request.args.get("who") != "everybody"
     looks, total = list_looks_at(
         current_actor(),
         own_patient_id(),

@@ -122,6 +122,23 @@ def test_a_reason_that_says_nothing_or_too_much_is_asked_for_again(
     assert reason.strip() in response.text
 
 
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_the_booking_itself_asks_for_a_proper_reason_too(
+    sign_in_patient: SignIn, alpha: str, doctor: Doctor, reason: str
+) -> None:
+    response = book(sign_in_patient(alpha), doctor, slot_in(2), reason)
+    assert response.status_code == 422
+    assert 'name="reason"' in response.text
+
+
+def test_the_longest_reason_of_the_largest_letters_is_kept_to_the_end(
+    sign_in_patient: SignIn, alpha: str, doctor: Doctor
+) -> None:
+    browser, reason = sign_in_patient(alpha), "".join(chr(0x1F300 + number) for number in range(500))
+    checked = browser.submit(step("reason", doctor, slot=value_of(slot_in(2))), {"reason": reason})
+    assert reason in browser.get(checked.location).text
+
+
 @pytest.mark.parametrize("parameter", ["day", "from"])
 @pytest.mark.parametrize("day", ["2026-02-30", "30/11/2026", "0", "9999-99-99", "\u0661"])
 def test_a_day_that_does_not_exist_is_said_to_be_so(

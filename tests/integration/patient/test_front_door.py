@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pyotp
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -20,10 +21,12 @@ from app.domain.audit.models import AuditEntry
 from app.domain.identity.front_door import LEAST_HASHES, begin_hand_off
 from app.domain.identity.models import PatientSession, PatientUser
 from app.domain.identity.totp import enrol
+from app.tenancy.binding import tenancy
 from app.tenancy.models import Hospital, HospitalStatus
 from tests.factories.people import PASSWORD
 from tests.integration.patient.conftest import HERE
 from tests.support.client import CheckingClient
+from tests.support.platform import Platform
 
 KnownAt = Callable[..., UUID]
 CCCD, OTHER_CCCD = "001180000777", "001180000778"
@@ -266,3 +269,31 @@ def test_direct_sign_in_gives_one_answer_too(client: CheckingClient, alpha: str,
 
 def _without_variables(page: str) -> str:
     return re.sub(r'(csrf_token"[^>]*|csrf-token" content=")[^>]*', "", page)
+
+
+@pytest.fixture
+def on_hosts(app: Flask, platform: Platform) -> Iterator[CheckingClient]:
+    """A browser of an installation whose hospitals have hosts of their own."""
+    hosts = platform.make_app(hospital_host_suffix="vien.test", base_url="http://vien.test:8000")
+    yield hosts.test_client()  # type: ignore[misc]
+    with hosts.app_context():
+        tenancy().engines.dispose()
+        db.engine.dispose()
+
+
+def test_where_hospitals_have_hosts_of_their_own_the_hand_off_leads_to_the_host(
+    on_hosts: CheckingClient, alpha: str, known_at: KnownAt
+) -> None:
+    known_at(alpha, cccd=CCCD)
+    client = on_hosts
+    door = {"base_url": "http://vien.test:8000", "headers": {"Origin": "http://vien.test:8000"}}
+    page = client.get("/patient/", **door)
+    token = re.search(r'name="csrf_token"[^>]*?value="([^"]+)"', page.text)
+    assert token is not None
+    data = {"csrf_token": token.group(1), "username": CCCD, "password": PASSWORD}
+    response = client.post("/patient/", data=data, **door)
+    assert response.location.startswith("http://alpha.vien.test:8000/patient/hand-off?token=")
+    inside = {"base_url": "http://alpha.vien.test:8000"}
+    path = response.location.removeprefix("http://alpha.vien.test:8000")
+    for site, status in (("cross-site", 403), ("same-site", 303)):
+        assert client.post(path, headers={"Sec-Fetch-Site": site}, **inside).status_code == status
