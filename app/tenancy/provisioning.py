@@ -171,6 +171,7 @@ def provision_hospital(actor: Actor, code: str, *, cluster: Cluster, keyring: Ke
     """Make a registered hospital's database and let it serve; what an earlier try has done is not done again."""
     with Saga(code) as saga:
         if saga.finished:
+            saga.step("activate", lambda: None)  # a try that died between serving and saying so is put right
             return
         saga.step("place", lambda: _choose_place(code, keyring))
         saga.step("database", lambda: _create_database(code, cluster, keyring))

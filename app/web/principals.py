@@ -75,7 +75,11 @@ def _load(user_id: str) -> Principal | None:
         return None
     if hospital == "-" and portal != "admin":
         return None
+    if g.get("asking_who"):
+        return None  # the database did not answer when it was asked; the page that says so is nobody's
+    g.asking_who = True
     found = FINDERS[portal](token, in_use=request.args.get("poll") != "1")
+    g.asking_who = False
     return None if found is None else Principal(portal, _bound_code(), token, found)
 
 
