@@ -15,6 +15,7 @@ from app.web.guards import guard
 from app.web.render import see_other
 from app.web.sessions import PORTALS
 from app.web.targets import local_target
+from app.web.translating import init_translating
 
 LOCALES = ("vi", "en")
 AREAS = ("core", "domain", "admin", "hospital", "patient")
@@ -30,6 +31,7 @@ def init_i18n(app: Flask) -> None:
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Asia/Ho_Chi_Minh"
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = ";".join(str(root / area) for area in AREAS)
     Babel(app, locale_selector=_choose_locale, timezone_selector=_choose_timezone)
+    init_translating(app)
     app.register_blueprint(web)
 
 

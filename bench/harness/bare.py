@@ -28,6 +28,7 @@ from app.domain.paging import Page
 from app.hospital import today, wording
 from app.web import menu
 from app.web.components import register_components
+from app.web.translating import init_translating
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 LOCALISED = ("web.set_locale",)
@@ -50,6 +51,7 @@ def create_bare_app() -> Flask:
     bare.secret_key = real.secret_key
     bare.config.update({name: value for name, value in real.config.items() if name.startswith("BABEL_")})
     Babel(bare, locale_selector=lambda: "vi", timezone_selector=lambda: "Asia/Ho_Chi_Minh")
+    init_translating(bare)
     _present(bare, real)
     engine = sa.create_engine(
         os.environ["BARE_DATABASE_URL"], isolation_level="AUTOCOMMIT", pool_size=int(os.environ["BARE_POOL_SIZE"])
