@@ -195,14 +195,12 @@ def _check_at(code: str, identifier: Identifier, password: str) -> Choice | None
             return Choice(code, bound_hospital().display_name, account.id)
     except WrongCredentials:
         return None
-    except TooManyAttempts:
-        password_fits(password, None)
-        return None
-    except _NOT_SERVED:
-        return None
+    except (TooManyAttempts, *_NOT_SERVED):
+        pass
     except _UNREACHABLE as error:
         log.error("hospital unreachable at the front door", hospital=code, error=type(error).__name__)
-        return None
+    password_fits(password, None)  # as much work as where the password was checked
+    return None
 
 
 def _use_up(token: str) -> PatientUser:

@@ -297,3 +297,49 @@ def test_where_hospitals_have_hosts_of_their_own_the_hand_off_leads_to_the_host(
     path = response.location.removeprefix("http://alpha.vien.test:8000")
     for site, status in (("cross-site", 403), ("same-site", 303)):
         assert client.post(path, headers={"Sec-Fetch-Site": site}, **inside).status_code == status
+
+
+@pytest.fixture
+def beta_away(app: Flask, platform: Platform) -> Iterator[Callable[[], None]]:
+    """Call it, and the second hospital's database accepts nobody until the test is over."""
+    name = platform.databases["beta"]
+
+    def switch(allowed: bool) -> None:
+        with app.app_context():
+            tenancy().engines.dispose()
+        with platform.cluster.connect() as connection:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}')
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+    yield lambda: switch(False)
+    switch(True)
+
+
+def test_a_hospital_that_is_away_keeps_nobody_from_the_others(
+    client: CheckingClient, alpha: str, beta: str, known_at: KnownAt, beta_away: Callable[[], None]
+) -> None:
+    known_at(alpha, cccd=CCCD)
+    known_at(beta, cccd=CCCD)
+    beta_away()
+    assert follow(client, enter(client)).location == "/h/alpha/patient/home"
+
+
+def test_a_hospital_that_is_away_does_not_tell_whom_it_knows(
+    client: CheckingClient, beta: str, known_at: KnownAt, beta_away: Callable[[], None]
+) -> None:
+    known_at(beta, cccd=CCCD)
+    beta_away()
+    known, stranger = enter(client), enter(client, OTHER_CCCD)
+    assert known.status_code == stranger.status_code == 422
+
+
+def test_a_hospital_that_goes_away_after_it_was_offered_says_so(
+    client: CheckingClient, alpha: str, beta: str, known_at: KnownAt, beta_away: Callable[[], None]
+) -> None:
+    known_at(alpha, cccd=CCCD)
+    known_at(beta, cccd=CCCD)
+    enter(client)
+    beta_away()
+    response = client.submit("/patient/choose-hospital", {"hospital": "beta"})
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
