@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 from flask import Flask, current_app
-from sqlalchemy.exc import DBAPIError
 
 from app.core.db import db
-from app.core.errors import VienError
 from app.core.logging import clear_log, get_logger
 from app.core.queue import enqueue, job
 from app.core.unit_of_work import unit_of_work
@@ -62,6 +60,6 @@ def find_due(app: Flask, code: str, periods: list[Period]) -> list[str]:
             found = [period.job for period in periods if period.due is None or period.due()]
             db.session.rollback()
             return found
-    except (DBAPIError, VienError) as error:
+    except Exception as error:  # whatever is wrong with one hospital, the others are asked
         log.warning("hospital could not be asked what is due", hospital=code, error=type(error).__name__)
         return []

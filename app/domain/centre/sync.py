@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core import clock
 from app.core.db import db
-from app.core.errors import VienError
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.outbox import has_events, place_events, read_events
 from app.domain.centre.queries import count_rows, list_present, read_patients, read_patients_after
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
+from app.tenancy.errors import HospitalNotReady, HospitalSuspended, UnknownHospital
 from app.tenancy.index import deactivate, index_patients, list_indexed
 from app.tenancy.models import RunStatus, SyncRun
 from app.tenancy.sync import (
@@ -37,6 +37,7 @@ from app.tenancy.sync import (
 log = get_logger(__name__)
 
 BATCH = 500
+NOT_SERVED = (HospitalNotReady, HospitalSuspended, UnknownHospital)
 EVENTS, FULL = "events", "full"
 
 
@@ -62,7 +63,9 @@ def synchronise_fully(code: str) -> int:
     hospital_id, started_at = tenancy().registry.get_by_code(code).id, clock.now()
     try:
         return _retell(code, hospital_id, started_at)
-    except (DBAPIError, VienError) as error:
+    except NOT_SERVED:
+        raise
+    except Exception as error:
         _note_failure(hospital_id, FULL, started_at, error)
         raise
 
@@ -76,7 +79,9 @@ def _synchronise_batch(code: str) -> int:
             return 0
         with unit_of_work():
             taken = take_report(hospital_id, report)
-    except (DBAPIError, VienError) as error:
+    except NOT_SERVED:
+        raise
+    except Exception as error:
         _note_failure(hospital_id, EVENTS, started_at, error)
         raise
     if taken and report.event_ids:

@@ -14,6 +14,7 @@ from app.jobs.lease import Lease
 from app.jobs.rounds import find_due, wake_hospitals
 from app.jobs.schedule import list_periods
 from app.jobs.scheduler import Scheduler, cron_jobs
+from app.tenancy.binding import tenancy
 from tests.integration.jobs.conftest import QueueServer, Start, until
 from tests.integration.jobs.test_sync import register
 from tests.support.platform import Platform
@@ -99,6 +100,18 @@ def test_a_round_passes_by_a_hospital_that_does_not_answer(app: Flask, platform:
             assert find_due(app, alpha, [period for period in list_periods() if period.due is not None]) == []
         finally:
             connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT -1')
+
+
+def test_a_round_passes_by_a_database_of_somebody_else(app: Flask, platform: Platform, alpha: str) -> None:
+    with app.app_context():
+        tenancy().engines.dispose()
+    with platform.admin(alpha) as connection:
+        (ours,) = connection.execute("SELECT hospital_id FROM hospital_info").fetchone() or ("",)
+        connection.execute("UPDATE hospital_info SET hospital_id = gen_random_uuid()")
+        try:
+            assert find_due(app, alpha, [period for period in list_periods() if period.due is not None]) == []
+        finally:
+            connection.execute("UPDATE hospital_info SET hospital_id = %s", (ours,))
 
 
 def test_the_schedule_can_be_listed(app: Flask) -> None:

@@ -18,7 +18,8 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.audit.operations import record_change
 from app.domain.centre.sync import has_news, synchronise, synchronise_fully
 from app.domain.patients.models import Patient
-from app.tenancy.binding import bind_hospital
+from app.tenancy.binding import bind_hospital, tenancy
+from app.tenancy.errors import HospitalSuspended
 from app.tenancy.index import find_hospitals, open_name
 from app.tenancy.models import Hospital, PatientIndexEntry, RunStatus, SyncCursor, SyncRun
 from app.tenancy.sync import QUIET_FOR, Report, take_report
@@ -257,6 +258,16 @@ def test_a_failure_is_written_down_once_without_values_and_the_cursor_stays(
     assert central(app, sa.select(SyncCursor)) == []
     assert sync(app, alpha) == 1
     assert len(entries(app)) == 1
+
+
+def test_a_suspended_hospital_is_not_heard_and_that_is_no_failure(app: Flask, platform: Platform, alpha: str) -> None:
+    with platform.admin() as connection:
+        connection.execute("UPDATE hospitals SET status = 'suspended' WHERE code = 'alpha'")
+    with app.app_context():
+        tenancy().registry.forget()
+    with pytest.raises(HospitalSuspended):
+        sync(app, alpha)
+    assert runs(app) == []
 
 
 def test_the_centre_is_not_written_to_while_a_hospital_is_bound(app: Flask, alpha: str) -> None:
