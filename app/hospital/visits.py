@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from flask import Response, flash, request, url_for
@@ -73,6 +74,13 @@ def visits_cancel(appointment_id: UUID) -> BaseResponse:
     return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
 
 
+@hospital.get("/free-times")
+@requires(BOOK_FOR_PATIENTS)
+def visits_free() -> Response:
+    """Show the free times of a department for whoever asks at the desk or on the telephone."""
+    return _show_times("hospital/visits/free.html")
+
+
 @hospital.get("/patients/<uuid:patient_id>/visits/new")
 @requires(BOOK_FOR_PATIENTS)
 def visits_new(patient_id: UUID) -> Response:
@@ -126,7 +134,11 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
 
 
 def _show_booking(patient: PatientRow, form: BookingForm, *, failed: bool = False) -> Response:
-    """Three questions in a GET form that can be asked again, and below them the free times in a POST form."""
+    """Show three questions in a GET form, and below them the free times in a POST form."""
+    return _show_times("hospital/visits/new.html", failed=failed, patient=patient, form=form)
+
+
+def _show_times(template: str, *, failed: bool = False, **context: Any) -> Response:
     departments = list_departments()
     department_id = parse_id(request.args.get("department", ""))
     doctor_id = parse_id(request.args.get("doctor", ""))
@@ -137,9 +149,8 @@ def _show_booking(patient: PatientRow, form: BookingForm, *, failed: bool = Fals
         else []
     )
     return render(
-        "hospital/visits/new.html",
-        patient=patient,
-        form=form,
+        template,
+        **context,
         departments=departments,
         doctors=list_doctors(department_id) if department_id else [],
         department_id=department_id,

@@ -45,7 +45,7 @@ class ConsultationForm(Form):
     times_per_day = StringField(_l("Times a day"))
     days = StringField(_l("Days"))
     meal_timing = SelectField(
-        _l("When"),
+        _l("Timing"),
         choices=[SelectChoice(timing.value, label) for timing, label in MEAL_TIMING.items()],
         validate_choice=False,
     )

@@ -145,3 +145,17 @@ def test_the_desk_books_a_free_time_and_not_twice(bound, alpha, sign_in_staff) -
         slot = slot or page.get_data(as_text=True).rsplit('name="slot" value="', 1)[1].split('"', 1)[0]
         form = fields_of(page, slot=slot, reason="Đau bụng")
         assert desk.post(url, query_string={"department": department}, data=form).status_code == expected
+
+
+def test_free_times_are_shown_to_whoever_asks_at_the_desk(bound, alpha, sign_in_staff) -> None:
+    desk = sign_in_staff(alpha, "receptionist")
+    assert desk.get(f"{HOME}/free-times").status_code == 200
+    with bound(alpha):
+        doctor = factories.make_staff("doctor")
+        factories.make_schedule(doctor.id)
+        department, name = str(doctor.department_id), doctor.full_name
+    page = desk.get(f"{HOME}/free-times", query_string={"department": department}).get_data(as_text=True)
+    assert name in page
+    assert "10:30" in page
+    wrong = desk.get(f"{HOME}/free-times", query_string={"department": department, "day": "31022026"})
+    assert wrong.status_code == 422
