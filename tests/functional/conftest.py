@@ -83,7 +83,7 @@ def open_browser(chromium: Browser, site: str) -> Iterator[Callable[..., Watched
 
     def open_one(shape: dict[str, Any] = DESKTOP, **options: Any) -> Watched:
         context = chromium.new_context(
-            base_url=site, locale="vi-VN", timezone_id="Asia/Ho_Chi_Minh", **shape, **options
+            base_url=site, locale="vi-VN", reduced_motion="reduce", timezone_id="Asia/Ho_Chi_Minh", **shape, **options
         )
         context.set_default_timeout(10_000)
         contexts.append(context)

@@ -47,12 +47,14 @@ class Watched:
 
     def press(self, name: str) -> None:
         """Press the button with this name and look at the page that follows."""
-        self.page.get_by_role("button", name=name, exact=True).first.click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).first.click()
         self.look()
 
     def follow(self, name: str) -> None:
         """Follow the link with this name and look at the page that follows."""
-        self.page.get_by_role("link", name=name).first.click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name).first.click()
         self.look()
 
     def says(self, text: str) -> bool:
@@ -74,7 +76,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.evaluate(
         """async tags => (await axe.run(document, {
             runOnly: {type: 'tag', values: tags}, rules: {'target-size': {enabled: true}},
-        })).violations.map(v => ({rule: v.id, help: v.help, nodes: v.nodes.map(n => n.html.slice(0, 200))}))""",
+        })).violations.map(v => ({rule: v.id, help: v.help, nodes: v.nodes.map(n => n.html.slice(0, 200) + ' — ' + n.failureSummary.slice(0, 300))}))""",
         TAGS,
     )
     return found
