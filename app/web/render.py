@@ -33,9 +33,9 @@ def see_other(url: str) -> BaseResponse:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
         return response
-    response = redirect(url, code=303)
-    response.set_data("")  # nobody reads it, and it would be in English
-    return response
+    moved = redirect(url, code=303)
+    moved.set_data("")  # nobody reads it, and it would be in English
+    return moved
 
 
 def init_render(app: Flask) -> None:
