@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from flask import Flask
 
 from app.core import child_process
+from app.core.db import db
 from app.core.embedded import Services, start_services
 from app.core.queue import init_queue
+from app.tenancy.binding import tenancy
 from tests.support.platform import Platform
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,6 +79,27 @@ class Process:
 def until(condition: Callable[[], Any], seconds: float = 20) -> bool:
     """Wait for a condition, and say whether it came true in time."""
     return child_process.wait_until(condition, seconds, every=0.05)
+
+
+@contextmanager
+def away(platform: Platform, database: str) -> Iterator[None]:
+    """Let a database refuse everybody for a while, and end the connections that are there."""
+    with platform.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{database}" WITH CONNECTION LIMIT 0')
+        hang_up(platform, database)
+        try:
+            yield
+        finally:
+            connection.execute(f'ALTER DATABASE "{database}" WITH CONNECTION LIMIT -1')
+            with platform.app.app_context():  # what the pools hold is dead; the next test is not about that
+                tenancy().engines.dispose()
+                db.engine.dispose()
+
+
+def hang_up(platform: Platform, database: str) -> None:
+    """End the connections to a database, as a restart of PostgreSQL would."""
+    with platform.cluster.connect() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
 
 
 @pytest.fixture

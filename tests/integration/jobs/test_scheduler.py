@@ -15,7 +15,7 @@ from app.jobs.rounds import find_due, wake_hospitals
 from app.jobs.schedule import list_periods
 from app.jobs.scheduler import Scheduler, cron_jobs
 from app.tenancy.binding import tenancy
-from tests.integration.jobs.conftest import QueueServer, Start, until
+from tests.integration.jobs.conftest import QueueServer, Start, away, hang_up, until
 from tests.integration.jobs.test_sync import register
 from tests.support.platform import Platform
 
@@ -61,10 +61,7 @@ def test_a_lease_is_held_by_one_and_lost_with_its_connection(app: Flask, platfor
         assert mine.hold()
         assert mine.hold()
         assert not theirs.hold()
-        with platform.cluster.connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (platform.central_name,)
-            )
+        hang_up(platform, platform.central_name)
         assert not mine.hold()
         assert theirs.hold()
         theirs.release()
@@ -92,14 +89,8 @@ def test_a_round_wakes_only_what_is_due(
 
 
 def test_a_round_passes_by_a_hospital_that_does_not_answer(app: Flask, platform: Platform, alpha: str) -> None:
-    name = platform.databases[alpha]
-    with platform.cluster.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT 0')
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-        try:
-            assert find_due(app, alpha, [period for period in list_periods() if period.due is not None]) == []
-        finally:
-            connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT -1')
+    with away(platform, platform.databases[alpha]):
+        assert find_due(app, alpha, [period for period in list_periods() if period.due is not None]) == []
 
 
 def test_a_round_passes_by_a_database_of_somebody_else(app: Flask, platform: Platform, alpha: str) -> None:

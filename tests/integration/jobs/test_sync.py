@@ -24,6 +24,7 @@ from app.tenancy.index import find_hospitals, open_name
 from app.tenancy.models import Hospital, PatientIndexEntry, RunStatus, SyncCursor, SyncRun
 from app.tenancy.sync import QUIET_FOR, Report, take_report
 from tests.factories import make_patient
+from tests.integration.jobs.conftest import away
 from tests.support.platform import ACTOR, Platform
 
 
@@ -302,17 +303,9 @@ def test_a_full_sync_mends_what_drifted(app: Flask, bound, platform: Platform, a
 def test_a_change_is_committed_though_the_centre_is_away(app: Flask, bound, platform: Platform, alpha: str) -> None:
     with bound(alpha):
         register()
-    with platform.cluster.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{platform.central_name}" WITH CONNECTION LIMIT 0')
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (platform.central_name,)
-        )
-        try:
+    with away(platform, platform.central_name):
+        for _ in range(2):
             with pytest.raises((sa.exc.DBAPIError, psycopg.Error)):
                 sync(app, alpha)
-            with pytest.raises((sa.exc.DBAPIError, psycopg.Error)):
-                sync(app, alpha)
-        finally:
-            connection.execute(f'ALTER DATABASE "{platform.central_name}" WITH CONNECTION LIMIT -1')
     assert sync(app, alpha) == 1
     assert len(entries(app)) == 1

@@ -15,7 +15,7 @@ from app.core import child_process
 from app.core.queue import Envelope, redis_connection, sign
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.models import PatientIndexEntry, SyncRun
-from tests.integration.jobs.conftest import QueueServer, Start, until
+from tests.integration.jobs.conftest import QueueServer, Start, away, until
 from tests.integration.jobs.test_sync import register
 from tests.support.platform import Platform
 
@@ -179,13 +179,7 @@ def test_a_hospitals_database_that_is_away_holds_up_nobody_else(
         register()
     with app.app_context():
         redis_connection().flushdb()
-    name = platform.databases[alpha]
-    with platform.cluster.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT 0')
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-        try:
-            worker, scheduler = start("worker"), start("scheduler")
-            assert until(lambda: indexed(app) == 1, 30), worker.log() + scheduler.log()
-        finally:
-            connection.execute(f'ALTER DATABASE "{name}" WITH CONNECTION LIMIT -1')
+    with away(platform, platform.databases[alpha]):
+        worker, scheduler = start("worker"), start("scheduler")
+        assert until(lambda: indexed(app) == 1, 30), worker.log() + scheduler.log()
     assert until(lambda: indexed(app) == 2, 30), worker.log() + scheduler.log()
