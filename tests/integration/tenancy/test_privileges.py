@@ -187,6 +187,7 @@ def test_a_hospitals_code_is_a_slug_in_the_database_too(platform: Platform, app:
 
 
 LATIN = [letter for letter in map(chr, range(0x20, 0x180)) if unicodedata.category(letter) in ("Lu", "Ll")]
+LATIN.remove("µ")  # the sign of a millionth part, Greek in truth
 VIETNAMESE = [unicodedata.normalize(form, chr(code)) for form in ("NFC", "NFD") for code in range(0x1EA0, 0x1EFA)]
 NAMES = st.text(st.sampled_from([*LATIN, *"ơƠưƯ‘’“”–— '-."]), max_size=12)
 MARKED = st.lists(st.sampled_from(VIETNAMESE), max_size=12).map("".join)
