@@ -34,7 +34,11 @@ def tabulate(patient: PatientRow, measurements: Sequence[Any]) -> VitalsTable:
     """Shape measurements, newest first; signs that were never measured are left out."""
     adult = is_adult(patient.born_on, clock.today(hospital_zone()))
     measured = [sign for sign in VitalSign if any(getattr(each, sign.value) is not None for each in measurements)]
-    rows = [_row(sign, measurements, adult) for sign in measured]
+    rows = [
+        _pressure_row(measurements, adult) if sign is VitalSign.SYSTOLIC else _row(sign, measurements, adult)
+        for sign in measured
+        if sign is not VitalSign.DIASTOLIC
+    ]
     if adult and (row := _bmi_row(measurements)):
         rows.append(row)
     return VitalsTable([_when(each) for each in measurements], rows, unusual(patient, measurements[:1]))
@@ -66,6 +70,16 @@ def _row(sign: VitalSign, measurements: Sequence[Any], adult: bool) -> dict[str,
         "unit": limits.unit,
         "values": [_cell(sign, getattr(each, sign.value), limits.places, adult) for each in measurements],
     }
+
+
+def _pressure_row(measurements: Sequence[Any], adult: bool) -> dict[str, Any]:
+    """Return the blood pressure as it is said: both values in one, flagged by the one that is out of range."""
+    upper, lower = (_row(sign, measurements, adult)["values"] for sign in (VitalSign.SYSTOLIC, VitalSign.DIASTOLIC))
+    values = [
+        {"text": f"{high['text']}/{low['text']}" if high["text"] else "", "flag": high["flag"] or low["flag"]}
+        for high, low in zip(upper, lower, strict=True)
+    ]
+    return {"label": _("Blood pressure"), "unit": "mmHg", "values": values}
 
 
 def _cell(sign: VitalSign, value: Any, places: int, adult: bool) -> dict[str, Any]:
