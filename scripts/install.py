@@ -31,7 +31,7 @@ SEPARATED_BY_COMMAS = {"UV_FIND_LINKS"}
 
 def run(command: list[str], **settings: Any) -> "subprocess.CompletedProcess[str]":
     """Run a command of this file, without a shell."""
-    return subprocess.run(command, text=True, check=False, **settings)  # noqa: S603
+    return subprocess.run(command, text=True, check=False, **settings)
 
 
 def pip_settings() -> dict[str, str]:

@@ -114,7 +114,7 @@ def sign_in_staff(app: Flask, bound: Bind) -> Callable[..., CheckingClient]:
 
 @pytest.fixture
 def sign_in_patient(app: Flask, bound: Bind) -> Callable[..., CheckingClient]:
-    """`sign_in_patient("alpha")`: a browser with a new patient, or the account of a given one; `.person["patient_id"]`."""
+    """`sign_in_patient("alpha")`: a browser with a new patient, or a given one; `.person["patient_id"]`."""
 
     def sign_in(code: str, patient_id: Any = None, **facts: Any) -> CheckingClient:
         from app.core.db import db

@@ -41,5 +41,6 @@ add_sign_in(
         home="patient.home",
         record=note_session,
         form=PatientSignInForm,
+        front_door="patient.index",
     ),
 )

@@ -23,6 +23,8 @@ from app.domain.identity import sessions as identity_sessions
 from app.domain.identity.sessions import Limits, SignedIn, begin_session
 from app.domain.identity.sign_in import check_code
 from app.domain.identity.totp import is_enrolled
+from app.tenancy.binding import find_bound_hospital
+from app.web.binding import at_front_door
 from app.web.forms import Form
 from app.web.principals import current_actor, end_session, find_principal, start_session
 from app.web.render import render, see_other
@@ -71,6 +73,7 @@ class Portal:
     home: str
     record: Callable[[Actor, str, Any], None]
     form: type[Form] = SignInForm
+    front_door: str | None = None
 
 
 def keyring() -> Keyring:
@@ -87,6 +90,8 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     @limiter.limit("30/minute", methods=["POST"])
     @limiter.limit("10/minute", key_func=account_key, methods=["POST"])
     def sign_in() -> BaseResponse:
+        if portal.front_door and find_bound_hospital() is None:
+            return see_other(url_for(portal.front_door))
         if find_principal() is not None and request.method == "GET":
             return see_other(url_for(portal.home))
         form = portal.form(next=request.args.get("next", ""))
@@ -97,6 +102,9 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
                 return _refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
             return _password_accepted(portal, account, form.next.data)
         return render(f"{blueprint.name}/identity/sign_in.html", form=form, status=422 if form.errors else 200)
+
+    if portal.front_door:
+        at_front_door(sign_in)
 
     @blueprint.route("/second-factor", methods=["GET", "POST"])
     @public

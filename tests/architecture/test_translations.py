@@ -72,3 +72,13 @@ def _id(message: str | tuple[str, ...]) -> str:
 def _text(catalogue: Catalog, message: str) -> bool:
     text = catalogue[message].string
     return bool(text) if isinstance(text, str) else all(text)
+
+
+def test_a_message_means_the_same_in_every_area() -> None:
+    """The catalogues are merged when they are loaded: a second translation would silently replace the first."""
+    said: dict[str, dict[str, str]] = {}
+    for area in AREAS:
+        for entry in catalogue_of(area):
+            if entry.id:
+                said.setdefault(_id(entry.id), {})[area] = str(entry.string)
+    assert {message: words for message, words in said.items() if len(set(words.values())) > 1} == {}

@@ -76,7 +76,8 @@ def violations(page: Page) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.evaluate(
         """async tags => (await axe.run(document, {
             runOnly: {type: 'tag', values: tags}, rules: {'target-size': {enabled: true}},
-        })).violations.map(v => ({rule: v.id, help: v.help, nodes: v.nodes.map(n => n.html.slice(0, 200) + ' — ' + n.failureSummary.slice(0, 300))}))""",
+        })).violations.map(v => ({rule: v.id, help: v.help, nodes: v.nodes.map(
+            n => n.html.slice(0, 200) + ' — ' + n.failureSummary.slice(0, 300))}))""",
         TAGS,
     )
     return found

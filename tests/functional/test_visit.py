@@ -215,7 +215,7 @@ def _doctor_sees_the_patient(browser: Watched) -> str:
         browser.page.get_by_label(vi("Days"), exact=True).fill("5")
         browser.page.get_by_role("button", name=vi("Add to prescription")).click()
         browser.page.get_by_role("button", name=re.compile(vi("Remove %(what)s", what=name))).wait_for()
-    browser.look("hospital-consultation")
+    browser.look("hospital-consultation", full=True)
     _confirm(browser, vi("Sign the record"), vi("Yes, sign now"))
     assert browser.page.get_by_text(re.compile("Bác sĩ Alpha")).first.is_visible()
     browser.look("hospital-signed")

@@ -72,9 +72,7 @@ class Platform:
 
     def environment(self, port: int = 8000) -> dict[str, str]:
         """Return the settings of a process of this platform."""
-        return self.installation.environment(
-            redis_url=self.redis_url, admin_url=self.servers.admin_url, port=port
-        )
+        return self.installation.environment(redis_url=self.redis_url, admin_url=self.servers.admin_url, port=port)
 
     def make_app(self, **changes: Any) -> Flask:
         """Return another application on the same platform, with some settings changed."""

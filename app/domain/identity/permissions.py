@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.errors import Text
 from app.core.i18n import _l
 from app.core.permissions import declare
 from app.tenancy.models import OperatorRole
@@ -47,6 +48,12 @@ ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
         "Quản trị bệnh viện",
         frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, VIEW_ACCESS_LOG)),
     ),
+}
+
+OPERATOR_ROLES: dict[OperatorRole, Text] = {
+    OperatorRole.SUPER_ADMIN: _l("Super administrator"),
+    OperatorRole.TECHNICIAN: _l("Technician"),
+    OperatorRole.SUPPORT: _l("Support"),
 }
 
 OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {

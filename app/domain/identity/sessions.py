@@ -25,7 +25,7 @@ from app.domain.identity.models import (
     StaffSession,
     StaffUser,
 )
-from app.domain.identity.permissions import PATIENT_PERMISSIONS
+from app.domain.identity.permissions import OPERATOR_ROLES, PATIENT_PERMISSIONS
 from app.domain.patients.models import Patient
 from app.tenancy.models import PlatformSession, PlatformUser, PlatformUserPermission
 
@@ -148,7 +148,7 @@ def find_operator(token: str, *, in_use: bool = True) -> SignedIn | None:
     session_id, seen_at, user_id, name, role, permissions = row
     if in_use:
         _touch(PlatformSession, session_id, seen_at)
-    return SignedIn(session_id, user_id, name, frozenset(permissions or ()), (role.value,))
+    return SignedIn(session_id, user_id, name, frozenset(permissions or ()), (str(OPERATOR_ROLES[role]),))
 
 
 def begin_session(model: Any, limits: Limits, actor: Actor, user_agent: str | None, **owner: UUID) -> str:

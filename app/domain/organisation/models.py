@@ -15,9 +15,7 @@ class HospitalInfo(HospitalModel):
 
     __tablename__ = "hospital_info"
 
-    only_row: Mapped[bool] = mapped_column(
-        sa.Boolean, primary_key=True, default=True, server_default=sa.true()
-    )
+    only_row: Mapped[bool] = mapped_column(sa.Boolean, primary_key=True, default=True, server_default=sa.true())
     hospital_id: Mapped[UUID]
     code: Mapped[str]
     name: Mapped[str]

@@ -68,9 +68,7 @@ def parse_bhyt(text: str) -> Bhyt:
         return Bhyt(number, BhytFormat.SOCIAL_INSURANCE, social_insurance_number=number)
     if match := _CARD.fullmatch(number):
         return _card(number, *match.groups())
-    raise InvalidBhyt(
-        _l("Enter the 15 characters or 10 digits of the insurance card, or the 12 digits of the CCCD.")
-    )
+    raise InvalidBhyt(_l("Enter the 15 characters or 10 digits of the insurance card, or the 12 digits of the CCCD."))
 
 
 def format_bhyt(bhyt: Bhyt) -> str:

@@ -89,15 +89,9 @@ class MedicalRecord(Identified, Edited, Versioned, HospitalModel):
 
     __table_args__ = (
         sa.UniqueConstraint("series_id", "number"),
-        sa.Index(
-            "uq_medical_records_current", "series_id", unique=True, postgresql_where=sa.text("is_current")
-        ),
-        sa.Index(
-            "uq_medical_records_draft", "series_id", unique=True, postgresql_where=sa.text("status = 'draft'")
-        ),
-        sa.Index(
-            "uq_medical_records_first", "appointment_id", unique=True, postgresql_where=sa.text("number = 1")
-        ),
+        sa.Index("uq_medical_records_current", "series_id", unique=True, postgresql_where=sa.text("is_current")),
+        sa.Index("uq_medical_records_draft", "series_id", unique=True, postgresql_where=sa.text("status = 'draft'")),
+        sa.Index("uq_medical_records_first", "appointment_id", unique=True, postgresql_where=sa.text("number = 1")),
         sa.Index("ix_medical_records_patient_id_created_at", "patient_id", sa.desc("created_at")),
         sa.CheckConstraint(
             "(status = 'draft') = (signed_at IS NULL) AND (signed_at IS NULL) = (signed_by IS NULL)",

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from app.domain.patients.rules import PatientDetails, check_details
 
 from app.cli.demo.people import ALLERGIES
 from app.core import clock
@@ -23,6 +22,7 @@ from app.domain.organisation.models import HospitalInfo
 from app.domain.patients.bhyt import BhytFormat, parse_bhyt
 from app.domain.patients.cccd import parse_cccd
 from app.domain.patients.models import AllergyState, Patient, PatientAllergy
+from app.domain.patients.rules import PatientDetails, check_details
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus, VitalSigns
 from app.domain.records.vital_ranges import VitalSign, check_blood_pressure, check_plausible
