@@ -24,7 +24,7 @@ def every(kind: type[VienError]) -> Iterator[type[VienError]]:
         yield from every(narrower)
 
 
-KINDS = sorted(set(every(VienError)), key=lambda kind: kind.__qualname__)
+KINDS = sorted(set(every(VienError)), key=lambda kind: (kind.__qualname__, kind.__module__))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.__qualname__ for kind in KINDS])
