@@ -81,6 +81,7 @@ def sign_in(platform: BenchPlatform) -> str:
     address = f"/h/{CODE}/hospital/sign-in"
     token = client.get(address).get_data(as_text=True).split('name="csrf_token"', 1)[1].split('value="', 1)[1]
     client.post(address, data={"csrf_token": token.split('"', 1)[0], "username": USERNAME, "password": PASSWORD})
+    client.get(f"/h/{CODE}/hospital/today")  # the first page gives the session its form token
     return "; ".join(f"{cookie.key}={cookie.value}" for cookie in client._cookies.values())
 
 

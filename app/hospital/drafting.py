@@ -67,7 +67,7 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
         saved_at=opened.row.updated_at,
         found_diagnoses=find_diagnoses(form.diagnosis_q.data or ""),
         found_medicines=search_medicines(form.medicine_q.data or ""),
-        fragment=wants_fragment(),
+        fragment=block != "content" and wants_fragment(),
         has_errors=failed,
     )
 

@@ -79,7 +79,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     )
     application.jinja_env.undefined = jinja2.StrictUndefined
     application.jinja_env.trim_blocks = application.jinja_env.lstrip_blocks = True
-    application.jinja_env.filters.update(date=lambda day: f"{day:%d/%m/%Y}", age=lambda _day: "42")
+    application.jinja_env.filters.update(date=lambda day: f"{day:%d/%m/%Y}", age=lambda _day: "42", datetime=str)
     Babel(application, locale_selector=lambda: request.args.get("lang", "en"))
     CSRFProtect(application)
     init_assets(application)
@@ -224,7 +224,7 @@ def test_an_unknown_allergy_state_never_reads_as_none(draw: Any) -> None:
 
 
 def test_the_patient_banner_names_the_patient(draw: Any) -> None:
-    patient = SimpleNamespace(full_name="Nguyễn Thị Ánh", code="BN-000123", birth_date=date(1984, 3, 15))
+    patient = SimpleNamespace(full_name="Nguyễn Thị Ánh", code="BN-000123", born_on=date(1984, 3, 15))
     text = draw("{{ patient_banner(patient, 'none_known', sex='Female') }}", patient=patient).text
     assert "Nguyễn Thị Ánh" in text
     assert "BN-000123" in text
