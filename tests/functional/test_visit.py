@@ -207,11 +207,11 @@ def _doctor_sees_the_patient(browser: Watched) -> str:
     _find(browser, vi("Find a diagnosis (ICD-10)"), "viem mui hong cap", "find-diagnosis")
     browser.page.get_by_role("button", name=vi("Add %(code)s", code="J00")).click()
     browser.page.get_by_role("rowheader", name="J00").wait_for()
-    for name, strength, dose in (("Paracetamol", "500 mg", "1"), ("Loratadin", "10 mg", "1")):
+    for name, strength, dose, times in (("Paracetamol", "500 mg", "1", "3"), ("Loratadin", "10 mg", "1", "1")):
         _find(browser, vi("Find a medicine"), f"{name} {strength}", "find-medicine")
         browser.page.get_by_role("radio", name=re.compile(f"{name}.*{strength}")).first.check()
         browser.page.get_by_label(vi("Dose"), exact=True).fill(dose)
-        browser.page.get_by_label(vi("Times a day"), exact=True).fill("3")
+        browser.page.get_by_label(vi("Times a day"), exact=True).fill(times)
         browser.page.get_by_label(vi("Days"), exact=True).fill("5")
         browser.page.get_by_role("button", name=vi("Add to prescription")).click()
         browser.page.get_by_role("button", name=re.compile(vi("Remove %(what)s", what=name))).wait_for()

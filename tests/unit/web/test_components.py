@@ -310,10 +310,13 @@ def test_a_conflict_shows_before_mine_and_theirs(app: Flask) -> None:
         "title": "Changed",
         "changed_by": "Lê Thị Hồng",
         "changed_at": "20/11/2026 09:12",
-        "rows": [{"label": "Note", "was": "a", "mine": "b", "theirs": "c"}],
+        "rows": [
+            SimpleNamespace(
+                name="note", label="Note", was="a", mine="b", theirs="c", mine_shown="b", theirs_shown="c", keep="mine"
+            )
+        ],
         "action": "/save",
-        "fields": {"note": "b"},
-        "version": 3,
+        "hidden": {"version": 3},
         "view_url": "/view",
     }
     with app.test_request_context():
@@ -321,6 +324,7 @@ def test_a_conflict_shows_before_mine_and_theirs(app: Flask) -> None:
     assert "Lê Thị Hồng" in page.text
     assert page.all("input", name="version", value="3")
     assert page.all("input", name="note", value="b")
+    assert page.all("input", name="note", value="c")
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
