@@ -76,21 +76,23 @@ class Registry:
 
     def get_by_code(self, code: str) -> HospitalEntry:
         """Return a hospital; raises UnknownHospital or RegistryUnavailable."""
-        return self._get(f"code={code}", Hospital.code == code)
+        return self._get("code", code)
 
     def get_by_domain(self, domain: str) -> HospitalEntry:
         """Return the hospital that lives at a custom domain; raises like `get_by_code`."""
-        return self._get(f"domain={domain}", Hospital.custom_domain == domain)
+        return self._get("custom_domain", domain)
 
     def forget(self) -> None:
         """Trust no earlier answer any more, but keep it for when the central database is away."""
         with self._lock:
             self._known = {key: (float("-inf"), entry) for key, (_, entry) in self._known.items()}
 
-    def _get(self, key: str, condition: sa.ColumnElement[bool]) -> HospitalEntry:
+    def _get(self, column: str, value: str) -> HospitalEntry:
+        key = f"{column}={value}"
         known = self._known.get(key)
         if known is None or self._monotonic() > known[0]:
-            known = self._refresh(key, condition, known)
+            # Only now is a condition made of it: that takes longer than all else about a known hospital.
+            known = self._refresh(key, getattr(Hospital, column) == value, known)
         if known[1] is None:
             raise UnknownHospital
         return known[1]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from flask import Flask, g
+from flask_wtf.csrf import generate_csrf
 
 from app.core import clock
 from app.core.formats import dates, money, names, numbers, phones
@@ -36,7 +37,7 @@ def init_templates(app: Flask) -> None:
         time=lambda moment: dates.format_time(moment, hospital_zone()),
         day=local_day,
     )
-    app.jinja_env.globals.update(menu=menu, can=_can)
+    app.jinja_env.globals.update(menu=menu, can=_can, csrf_token=_form_token)
     app.context_processor(_facts)
 
 
@@ -54,6 +55,13 @@ def local_day(moment: datetime) -> date:
 def _can(permission: str) -> bool:
     principal = find_principal()
     return principal is not None and principal.may(permission)
+
+
+def _form_token() -> str:
+    """Return the token that forms carry; a page may have one in every row, and Flask-WTF reads its settings anew."""
+    if "form_token" not in g:
+        g.form_token = generate_csrf()
+    return str(g.form_token)
 
 
 def _facts() -> dict[str, Any]:
