@@ -56,7 +56,7 @@ def report(results: Iterable[Result] | Iterator[Result], *, as_json: bool) -> in
     """Print every figure as soon as it is there; return 1 where a target was missed."""
     missed = False
     for result in results:
-        print(json.dumps(result.as_json()) if as_json else result.as_line(), flush=True)
+        print(json.dumps(result.as_json(), ensure_ascii=False) if as_json else result.as_line(), flush=True)
         missed = missed or not result.holds
     return int(missed)
 
