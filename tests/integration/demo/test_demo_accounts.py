@@ -20,6 +20,7 @@ from app.domain.identity.totp import accept_code
 from app.domain.patients.models import Patient
 from app.tenancy.models import PlatformUser
 from tests.integration.demo.conftest import DEMO_CODES, Demo
+from tests.support.client import CheckingClient
 
 BASE_URL = "http://127.0.0.1:8000"
 
@@ -49,6 +50,17 @@ def test_the_codes_that_are_shown_are_accepted(demo: Demo, tmp_path: Path) -> No
     for account, code in zip(with_factor, codes, strict=True):
         with signing_in(demo, account) as found:
             assert accept_code(demo.platform.app.extensions["keyring"], found, code)
+
+
+def test_staff_and_patients_see_their_first_page(demo: Demo) -> None:
+    for account in demo.accounts:
+        if account.totp_secret or account.hospital is None:
+            continue
+        portal = f"/h/{account.hospital}/{account.portal}/"
+        browser: CheckingClient = demo.platform.app.test_client()  # type: ignore[assignment]
+        answer = browser.submit(f"{portal}sign-in", {"username": account.username, "password": account.password})
+        assert answer.status_code == 303, account
+        assert browser.get(portal, follow_redirects=True).status_code == 200, account
 
 
 def test_there_is_an_account_for_every_role(demo: Demo) -> None:
