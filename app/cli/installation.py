@@ -44,6 +44,7 @@ class Installation:
             "VAR_DIR": str(self.var),
             "BASE_URL": f"http://127.0.0.1:{port}",
             "SECURE_COOKIES": "false",
+            "POOL_SIZE": "8",  # as many as threads: no request waits for a connection that another one holds
             "LOG_FORMAT": "text",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
         }

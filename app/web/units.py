@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response
 
+from app.core.access_mode import is_read_only
 from app.core.db import db
 
 
@@ -17,10 +18,10 @@ def init_units(app: Flask) -> None:
     def dispatch_in_unit() -> Response:
         try:
             response = app.make_response(dispatch())
-            if response.status_code < 400:
-                db.session.commit()
-            else:
+            if response.status_code >= 400:
                 db.session.rollback()
+            elif not is_read_only():  # what was only read has nothing to commit
+                db.session.commit()
         except BaseException:
             db.session.rollback()
             raise

@@ -58,14 +58,18 @@ class SignedIn:
     patient_id: UUID | None = None
 
 
-def _alive(model: Any, limits: Limits, token: str) -> list[sa.ColumnElement[bool]]:
-    now = clock.now()
+def _alive(model: Any) -> list[sa.ColumnElement[bool]]:
     return [
-        model.token_hash == hash_token(token),
+        model.token_hash == sa.bindparam("token_hash"),
         model.ended_at.is_(None),
-        model.expires_at > now,
-        model.last_seen_at > now - limits.idle,
+        model.expires_at > sa.bindparam("now"),
+        model.last_seen_at > sa.bindparam("used_after"),
     ]
+
+
+def _now(limits: Limits, token: str) -> dict[str, Any]:
+    now = clock.now()
+    return {"token_hash": hash_token(token), "now": now, "used_after": now - limits.idle}
 
 
 _STAFF_PERMISSIONS = (
@@ -87,22 +91,43 @@ _OPERATOR_PERMISSIONS = (
 )
 
 
+# Every request of somebody who is signed in asks one of these: they are put together once.
+_STAFF = (
+    sa.select(
+        StaffSession.id,
+        StaffSession.last_seen_at,
+        StaffUser.id,
+        StaffUser.full_name,
+        StaffUser.department_id,
+        _STAFF_PERMISSIONS,
+        _STAFF_ROLES,
+    )
+    .join(StaffUser, StaffUser.id == StaffSession.staff_id)
+    .where(*_alive(StaffSession), StaffUser.disabled_at.is_(None), StaffUser.deleted_at.is_(None))
+)
+_PATIENT = (
+    sa.select(PatientSession.id, PatientSession.last_seen_at, PatientUser.id, Patient.full_name, Patient.id)
+    .join(PatientUser, PatientUser.id == PatientSession.patient_user_id)
+    .join(Patient, Patient.id == PatientUser.patient_id)
+    .where(*_alive(PatientSession), PatientUser.disabled_at.is_(None), Patient.deleted_at.is_(None))
+)
+_OPERATOR = (
+    sa.select(
+        PlatformSession.id,
+        PlatformSession.last_seen_at,
+        PlatformUser.id,
+        PlatformUser.full_name,
+        PlatformUser.role,
+        _OPERATOR_PERMISSIONS,
+    )
+    .join(PlatformUser, PlatformUser.id == PlatformSession.user_id)
+    .where(*_alive(PlatformSession), PlatformUser.disabled_at.is_(None))
+)
+
+
 def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the member of staff whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(
-        sa.select(
-            StaffSession.id,
-            StaffSession.last_seen_at,
-            StaffUser.id,
-            StaffUser.full_name,
-            StaffUser.department_id,
-            _STAFF_PERMISSIONS,
-            _STAFF_ROLES,
-        )
-        .join(StaffUser, StaffUser.id == StaffSession.staff_id)
-        .where(*_alive(StaffSession, STAFF_LIMITS, token))
-        .where(StaffUser.disabled_at.is_(None), StaffUser.deleted_at.is_(None))
-    ).one_or_none()
+    row = db.session.execute(_STAFF, _now(STAFF_LIMITS, token)).one_or_none()
     if row is None:
         return None
     session_id, seen_at, staff_id, name, department_id, permissions, roles = row
@@ -113,13 +138,7 @@ def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
 
 def find_patient(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the patient whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(
-        sa.select(PatientSession.id, PatientSession.last_seen_at, PatientUser.id, Patient.full_name, Patient.id)
-        .join(PatientUser, PatientUser.id == PatientSession.patient_user_id)
-        .join(Patient, Patient.id == PatientUser.patient_id)
-        .where(*_alive(PatientSession, PATIENT_LIMITS, token))
-        .where(PatientUser.disabled_at.is_(None), Patient.deleted_at.is_(None))
-    ).one_or_none()
+    row = db.session.execute(_PATIENT, _now(PATIENT_LIMITS, token)).one_or_none()
     if row is None:
         return None
     session_id, seen_at, account_id, name, patient_id = row
@@ -130,19 +149,7 @@ def find_patient(token: str, *, in_use: bool = True) -> SignedIn | None:
 
 def find_operator(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the operator whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(
-        sa.select(
-            PlatformSession.id,
-            PlatformSession.last_seen_at,
-            PlatformUser.id,
-            PlatformUser.full_name,
-            PlatformUser.role,
-            _OPERATOR_PERMISSIONS,
-        )
-        .join(PlatformUser, PlatformUser.id == PlatformSession.user_id)
-        .where(*_alive(PlatformSession, OPERATOR_LIMITS, token))
-        .where(PlatformUser.disabled_at.is_(None))
-    ).one_or_none()
+    row = db.session.execute(_OPERATOR, _now(OPERATOR_LIMITS, token)).one_or_none()
     if row is None:
         return None
     session_id, seen_at, user_id, name, role, permissions = row
