@@ -39,5 +39,5 @@ def _in_template(context: EvalContext, message: str, /, **variables: Any) -> str
     """What Jinja's own new-style gettext does: variables are escaped, %% is a per cent sign."""
     text = translate(message)
     if context.autoescape:
-        text = Markup(text)  # noqa: S704  # nosec B704 (catalogues are ours; variables are escaped below)
+        text = Markup(text)  # noqa: S704  # nosec B704
     return text % variables if variables or "%" in text else text

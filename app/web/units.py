@@ -20,7 +20,9 @@ def init_units(app: Flask) -> None:
             response = app.make_response(dispatch())
             if response.status_code >= 400:
                 db.session.rollback()
-            elif not is_read_only():  # what was only read has nothing to commit
+            elif is_read_only():
+                db.session.flush()  # nothing to commit; a change made by mistake is refused here
+            else:
                 db.session.commit()
         except BaseException:
             db.session.rollback()
