@@ -19,7 +19,7 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.crypto import BlindIndex
 from app.core.db import db
-from app.core.errors import Forbidden, InvalidValue, TooManyAttempts
+from app.core.errors import Forbidden, InvalidValue
 from app.core.formats.phones import parse_phone
 from app.core.i18n import _l
 from app.core.ids import hash_token, new_token
@@ -97,7 +97,7 @@ def parse_identifier(text: str) -> Identifier:
 
 
 def check_patient_at_hospital(text: str, password: str) -> PatientUser:
-    """Return the account at the bound hospital; raises InvalidValue, UnknownPerson or TooManyAttempts."""
+    """Return the account at the bound hospital; raises InvalidValue or UnknownPerson."""
     identifier = parse_identifier(text)
     try:
         return check_patient(identifier.value, password)
@@ -195,7 +195,7 @@ def _check_at(code: str, identifier: Identifier, password: str) -> Choice | None
             return Choice(code, bound_hospital().display_name, account.id)
     except WrongCredentials:
         return None
-    except (TooManyAttempts, *_NOT_SERVED):
+    except _NOT_SERVED:
         pass
     except _UNREACHABLE as error:
         log.error("hospital unreachable at the front door", hospital=code, error=type(error).__name__)

@@ -25,7 +25,11 @@ AnyAccount = TypeVar("AnyAccount", PlatformUser, StaffUser, PatientUser)
 
 
 class WrongCredentials(InvalidValue):
-    default_message = _l("The sign-in name or the password is not right.")
+    """One answer for a wrong name, a wrong password and a try that comes too early: nobody learns who has an account."""
+
+    default_message = _l(
+        "The sign-in name or the password is not right. After several wrong tries, wait a few minutes before the next."
+    )
 
 
 class WrongCode(InvalidValue):
@@ -33,19 +37,19 @@ class WrongCode(InvalidValue):
 
 
 def check_operator(username: str, password: str) -> PlatformUser:
-    """Return the operator with this name and password; raises WrongCredentials or TooManyAttempts."""
+    """Return the operator with this name and password; raises WrongCredentials."""
     query = sa.select(PlatformUser).where(PlatformUser.username == username.strip().lower())
     return _check(db.session.scalar(query), password)
 
 
 def check_staff(username: str, password: str) -> StaffUser:
-    """Return the member of staff with this name and password; raises WrongCredentials or TooManyAttempts."""
+    """Return the member of staff with this name and password; raises WrongCredentials."""
     query = sa.select(StaffUser).where(StaffUser.username == username.strip().lower(), StaffUser.deleted_at.is_(None))
     return _check(db.session.scalar(query), password)
 
 
 def check_patient(identifier: str, password: str) -> PatientUser:
-    """Return the account of the patient with this CCCD or E.164 phone; raises WrongCredentials or TooManyAttempts.
+    """Return the account of the patient with this CCCD or E.164 phone; raises WrongCredentials.
 
     A phone may be shared by a family: then the password decides between its accounts.
     """
@@ -63,7 +67,9 @@ def check_patient(identifier: str, password: str) -> PatientUser:
 
 def check_code(keyring: Keyring, account: Account, code: str) -> None:
     """Accept a second factor; raises WrongCode or TooManyAttempts."""
-    _refuse_throttled(account)
+    wait = seconds_left(account.throttled_until, clock.now())
+    if wait:
+        raise TooManyAttempts(wait, _l("Too many attempts. Please wait %(seconds)s seconds.", seconds=wait))
     if not accept_code(keyring, account, code):
         _count_failure(account)
         raise WrongCode(field="code")
@@ -71,22 +77,15 @@ def check_code(keyring: Keyring, account: Account, code: str) -> None:
 
 
 def _check(account: AnyAccount | None, password: str) -> AnyAccount:
-    if account is not None:
-        _refuse_throttled(account)
-    fits = password_fits(password, account.password_hash if account is not None else None)
-    if account is not None and not fits:
+    waits = account is not None and seconds_left(account.throttled_until, clock.now()) > 0
+    fits = password_fits(password, None if account is None or waits else account.password_hash)
+    if account is not None and not fits and not waits:
         _count_failure(account)
     if account is None or not fits or account.disabled_at is not None:
         raise WrongCredentials(field="password")
     if account.totp_ciphertext is None:
         account.failed_sign_ins, account.throttled_until = 0, None
     return account
-
-
-def _refuse_throttled(account: Account) -> None:
-    wait = seconds_left(account.throttled_until, clock.now())
-    if wait:
-        raise TooManyAttempts(wait, _l("Too many attempts. Please wait %(seconds)s seconds.", seconds=wait))
 
 
 def _count_failure(account: Account) -> None:

@@ -56,8 +56,16 @@ class Chart:
 
 def open_record(actor: Actor, record_id: UUID) -> OpenRecord:
     """Return a record for somebody to read or write in, and write down that they did; raises RecordNotFound."""
+    opened = reopen_record(record_id)
+    patient_id = opened.row.patient_id
+    record_access(actor, "record.view", subject_type="medical_record", subject_id=record_id, patient_ids=[patient_id])
+    return opened
+
+
+def reopen_record(record_id: UUID) -> OpenRecord:
+    """Return a record to whoever has just written in it on a page that shows it: no new look to write down."""
     row = _get_row(record_id)
-    opened = OpenRecord(
+    return OpenRecord(
         row=row,
         note=note_from(row),
         patient=get_patient(row.patient_id),
@@ -66,10 +74,6 @@ def open_record(actor: Actor, record_id: UUID) -> OpenRecord:
         versions=list_versions(row.series_id),
         vitals=list_vitals(row.patient_id, SHOWN_VITALS),
     )
-    record_access(
-        actor, "record.view", subject_type="medical_record", subject_id=record_id, patient_ids=[row.patient_id]
-    )
-    return opened
 
 
 def open_chart(actor: Actor, patient_id: UUID) -> Chart:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.core.db import db
 from app.domain.appointments.models import Appointment, AppointmentStatus
-from app.domain.audit.models import OutboxEvent
+from app.domain.audit.models import AccessEntry, OutboxEvent
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import MedicalRecord, RecordStatus
 from tests.integration.hospital.pages import fields_of
@@ -165,6 +165,20 @@ def test_a_page_that_is_behind_its_own_background_save_does_not_conflict(consult
     assert saved.status_code == 200
     assert 'name="version"' in saved.get_data(as_text=True)
     assert begun.doctor.post(f"{begun.url}/diagnoses", data={**typed, "code": "I10"}).status_code == 303
+
+
+def test_a_save_in_the_background_is_not_one_more_look_at_the_patient(consultation, bound, alpha) -> None:
+    begun = consultation()
+    typed = fields_of(begun.doctor.get(begun.url), plan="Nghỉ ngơi")
+    before = _looks(bound, alpha)
+    assert before > 0
+    assert begun.doctor.post(begun.url, data=typed, headers={"HX-Request": "true"}).status_code == 200
+    assert _looks(bound, alpha) == before
+
+
+def _looks(bound, code: str) -> int:
+    with bound(code):
+        return db.session.scalar(sa.select(sa.func.count()).select_from(AccessEntry))
 
 
 def test_diagnoses_added_in_another_window_are_not_signed_unseen(consultation, bound) -> None:
