@@ -38,6 +38,12 @@ class HospitalExists(Conflict):
     default_message = _l("There is already a hospital with this code.")
 
 
+class HospitalBusy(Conflict):
+    title = _l("Somebody else is working on this hospital")
+    default_message = _l("Another command or worker is making this hospital at the moment.")
+    remedy = _l("Wait until it is done, then try again.")
+
+
 class NoHospitalBound(RuntimeError):
     """Something asked for a hospital's data outside `bind_hospital`."""
 

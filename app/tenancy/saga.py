@@ -6,12 +6,14 @@ from collections.abc import Callable
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
 from app.core import clock
 from app.core.db import db
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
-from app.tenancy.errors import UnknownHospital
+from app.tenancy.errors import HospitalBusy, UnknownHospital
 from app.tenancy.models import Hospital, HospitalStatus, ProvisioningStep, StepState
 
 log = get_logger(__name__)
@@ -34,7 +36,7 @@ class Saga:
             self._id = hospital.id
         self._lock = db.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
         try:
-            self._lock.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self._id))))
+            self._take_lock()
             with unit_of_work() as session:
                 status = session.scalar(sa.select(Hospital.status).where(Hospital.id == self._id))
                 self.finished = status is not HospitalStatus.PROVISIONING
@@ -42,6 +44,15 @@ class Saga:
             self._release()
             raise
         return self
+
+    def _take_lock(self) -> None:
+        """Wait for another try to end, as long as the role's lock_timeout allows; raises HospitalBusy after that."""
+        try:
+            self._lock.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self._id))))  # type: ignore[union-attr]
+        except OperationalError as error:
+            if isinstance(error.orig, LockNotAvailable):
+                raise HospitalBusy from None
+            raise
 
     def __exit__(self, *_error: object) -> None:
         self._release()

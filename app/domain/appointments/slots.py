@@ -67,7 +67,7 @@ def free_slots(
     """
     hours = list(schedule)
     wanted = (start_date + timedelta(days=offset) for offset in range(days))
-    offered = sorted({slot for day in wanted for slot in _slots_of(hours, day, zone) if slot.start >= now})
+    offered = sorted({slot for day in wanted for slot in _slots_of(hours, day, zone) if slot.start > now})
     return list(_without_overlaps(offered, sorted(taken)))
 
 

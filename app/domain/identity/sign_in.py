@@ -25,7 +25,7 @@ AnyAccount = TypeVar("AnyAccount", PlatformUser, StaffUser, PatientUser)
 
 
 class WrongCredentials(InvalidValue):
-    """One answer for a wrong name, a wrong password and a try that comes too early: nobody learns who has an account."""
+    """One answer for a wrong name, a wrong password and a try that comes too early: it tells nobody who is known."""
 
     default_message = _l(
         "The sign-in name or the password is not right. After several wrong tries, wait a few minutes before the next."
