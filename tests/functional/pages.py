@@ -37,7 +37,8 @@ class Watched:
         if self.javascript:
             findings = violations(self.page)
             assert not findings, f"{self.page.url}: {json.dumps(findings, ensure_ascii=False, indent=1)}"
-        if picture:
+        if picture and self.javascript:
+            self.page.evaluate("scrollTo(0, 0)")
             PICTURES.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=PICTURES / f"{picture}.png", full_page=full)
 

@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core.db import db
+from app.core.queue import enqueue
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.operators import create_operator
 from app.domain.identity.totp import enrol
 from app.domain.patients.models import Patient, Sex
 from app.domain.patients.operations import register_patient
 from app.domain.patients.rules import PatientDetails
-from app.tenancy.models import OperatorRole, PatientIndexEntry
+from app.tenancy.models import HealthCheck, OperatorRole, PatientIndexEntry
 from tests.factories import make_patient_user, make_schedule, make_staff
 from tests.factories.people import PASSWORD
 from tests.functional.conftest import DESKTOP, PHONE, wait_until
@@ -84,6 +85,10 @@ def test_a_visit_from_booking_to_prescription(
     mail.messages.clear()
     wait_until(lambda: _indexed(app) == 2, "the centre has heard of both patients")
 
+    with app.app_context():
+        enqueue("check_health")
+    wait_until(lambda: _checked(app) == 2, "both hospitals' health is known")
+
     _operator_creates_a_third_hospital(operator)
     code = _patient_books(phone)
     _reminder_arrives(platform, mail)
@@ -106,6 +111,8 @@ def _operator_creates_a_third_hospital(browser: Watched) -> None:
     browser.press(vi("Confirm"))
     assert browser.says("Bệnh viện Alpha")
     assert browser.says("Bệnh viện Beta")
+    assert browser.page.get_by_role("cell", name="h001").count() == 2
+    assert browser.page.get_by_role("cell", name=re.compile(r"\d MB")).count() == 2
     browser.look("admin-fleet")
     browser.follow(vi("New hospital"))
     for label, value in {
@@ -215,7 +222,7 @@ def _doctor_sees_the_patient(browser: Watched) -> str:
         browser.page.get_by_label(vi("Days"), exact=True).fill("5")
         browser.page.get_by_role("button", name=vi("Add to prescription")).click()
         browser.page.get_by_role("button", name=re.compile(vi("Remove %(what)s", what=name))).wait_for()
-    browser.look("hospital-consultation", full=True)
+    browser.look("hospital-consultation")
     _confirm(browser, vi("Sign the record"), vi("Yes, sign now"))
     assert browser.page.get_by_text(re.compile("Bác sĩ Alpha")).first.is_visible()
     browser.look("hospital-signed")
@@ -327,6 +334,11 @@ def _set_morning(platform: Platform) -> None:
 def _indexed(app: Flask) -> int:
     with app.app_context():
         return db.session.scalar(sa.select(sa.func.count()).select_from(PatientIndexEntry)) or 0
+
+
+def _checked(app: Flask) -> int:
+    with app.app_context():
+        return db.session.scalar(sa.select(sa.func.count(sa.distinct(HealthCheck.hospital_id)))) or 0
 
 
 def _details(name: str, cccd: str) -> PatientDetails:
