@@ -127,7 +127,9 @@ def _open_portals(app: Flask) -> None:
 
 def _register_jobs(app: Flask) -> None:
     from app.jobs import init_jobs
+    from app.tenancy.ledger import registered
 
+    app.extensions["kinds_of_work"] = registered  # importing it makes every kind known
     init_jobs(app)
 
 

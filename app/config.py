@@ -31,6 +31,9 @@ class Settings(BaseSettings):
         default=None,
         description="a role that may create databases and roles; for workers and commands, never for web",
     )
+    cluster_admin_urls: dict[str, str] = Field(
+        default={}, description="administrative addresses of further database servers by name, as JSON"
+    )
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: str = Field(min_length=32, description="signs cookies and jobs")
     vien_keys: str = Field(description="encryption keys `id:base64,…`, the active one first")

@@ -9,6 +9,16 @@ from app.web.guards import guard
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 guard(admin)
 
-from app.admin import audit, hospitals, identity, showcase, sync, words  # noqa: E402
+# What operators see; a new file of views is added here.
+from app.admin import (  # noqa: E402
+    audit,
+    hospitals,
+    identity,
+    operations,
+    showcase,
+    sync,
+    tabs,
+    words,
+)
 
-__all__ = ["admin", "audit", "hospitals", "identity", "showcase", "sync", "words"]
+__all__ = ["admin", "audit", "hospitals", "identity", "operations", "showcase", "sync", "tabs", "words"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, flash, make_response, request, url_for
+from flask import Response, current_app, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.admin import admin
 from app.admin.forms.hospital import HospitalForm, SuspendForm
-from app.admin.progress import Progress
+from app.admin.operations import follow_state
+from app.admin.tabs import declare_tab
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.permissions import requires
@@ -19,18 +20,20 @@ from app.tenancy import queries
 from app.tenancy.domains import portal_url
 from app.tenancy.errors import HospitalExists
 from app.tenancy.fleet import TROUBLE, Condition, fleet_totals, list_fleet
+from app.tenancy.ledger.queries import find_newest
 from app.tenancy.models import Hospital
-from app.tenancy.operations import order_hospital, resume_hospital, retry_provisioning, suspend_hospital
+from app.tenancy.operations import order_hospital, resume_hospital, suspend_hospital
 from app.tenancy.paging import page_number
-from app.tenancy.provisioning import HospitalRequest
+from app.tenancy.provisioning import CREATE, HospitalRequest
 from app.web.menu import declare_menu
 from app.web.principals import current_actor, find_principal
-from app.web.render import render, see_other, wants_fragment
+from app.web.render import render, see_other
 
 IN_TROUBLE = "trouble"
 LONGEST_SEARCH = 100
 
 declare_menu("admin.hospitals_index", _l("Hospitals"), "building-2", VIEW_HOSPITALS, 10)
+declare_tab("admin.hospitals_show", _l("Overview"), VIEW_HOSPITALS, 10)
 
 
 @admin.get("/hospitals")
@@ -76,27 +79,6 @@ def hospitals_create() -> BaseResponse:
 def hospitals_show(code: str) -> Response:
     """Show one hospital: its state, its making, health, syncing, and what was done to it."""
     return _show(queries.get_hospital(code), SuspendForm(formdata=None))
-
-
-@admin.get("/hospitals/<string:code>/progress")
-@requires(VIEW_HOSPITALS)
-def hospitals_progress(code: str) -> BaseResponse:
-    """Show how far a hospital's making is; htmx is told to load the whole page once there is nothing to wait for."""
-    hospital = queries.get_hospital(code)
-    progress = Progress.of(hospital, queries.list_steps(hospital.id))
-    if wants_fragment() and not progress.moving:
-        response = make_response("", 204)
-        response.headers["HX-Refresh"] = "true"
-        return response
-    return render("admin/hospitals/progress.html", subject=hospital, progress=progress)
-
-
-@admin.post("/hospitals/<string:code>/retry")
-@requires(CREATE_HOSPITALS)
-def hospitals_retry(code: str) -> BaseResponse:
-    """Go on making a hospital where it stopped."""
-    retry_provisioning(current_actor(), code)
-    return see_other(url_for("admin.hospitals_show", code=code))
 
 
 @admin.post("/hospitals/<string:code>/suspend")
@@ -155,7 +137,7 @@ def _request_of(form: HospitalForm) -> HospitalRequest:
 
 
 def _show(hospital: Hospital, suspend_form: SuspendForm, status: int = 200) -> Response:
-    steps = queries.list_steps(hospital.id)
+    making = find_newest(CREATE, hospital.id)
     principal = find_principal()
     may_read_audit = principal is not None and principal.may("platform_audit.view")
     return render(
@@ -163,7 +145,8 @@ def _show(hospital: Hospital, suspend_form: SuspendForm, status: int = 200) -> R
         status=status,
         has_errors=status != 200,
         subject=hospital,
-        progress=Progress.of(hospital, steps),
+        making=making,
+        following=follow_state(making) if making else None,
         checks=queries.list_checks(hospital.id),
         runs=queries.list_runs(hospital.id),
         audit=queries.list_latest_audit(hospital.id) if may_read_audit else None,

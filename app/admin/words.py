@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,7 @@ STATUSES: dict[str, tuple[Any, str]] = {
     "active": (_l("Active"), "success"),
     "suspended": (_l("Suspended"), "warning"),
     "archived": (_l("Archived"), "neutral"),
+    "deleted": (_l("Deleted"), "neutral"),
 }
 HEALTH: dict[str, tuple[Any, str]] = {
     "up": (_l("Up"), "success"),
@@ -58,20 +60,21 @@ REASONS: dict[str, Any] = {
     "unreachable": _l("The database server cannot be reached."),
     "wrong_database": _l("The database belongs to another hospital."),
 }
-STEPS: dict[str, Any] = {
-    "place": _l("Choose where the database is to be"),
-    "database": _l("Make the database and its role"),
-    "identity": _l("Write into the database whose it is"),
-    "content": _l("Fill in departments, roles and medicines"),
-    "administrator": _l("Hand over to the first administrator"),
-    "activate": _l("Let the hospital serve"),
+OPERATION_STATES: dict[str, tuple[Any, str]] = {
+    "queued": (_l("Waiting"), "neutral"),
+    "running": (_l("Running"), "info"),
+    "succeeded": (_l("Succeeded"), "success"),
+    "failed": (_l("Failed"), "danger"),
+    "cancelled": (_l("Cancelled"), "warning"),
 }
 ACTIONS: dict[str, Any] = {
     "hospital.request": _l("Hospital requested"),
-    "hospital.retry": _l("Set-up tried again"),
     "hospital.activate": _l("Hospital set up"),
     "hospital.suspend": _l("Hospital suspended"),
     "hospital.resume": _l("Hospital serving again"),
+    "operation.request": _l("Work asked for"),
+    "operation.retry": _l("Work taken up again"),
+    "operation.cancel": _l("Work cancelled"),
     "operator.create": _l("Operator created"),
     "session.begin": _l("Signed in"),
     "session.end": _l("Signed out"),
@@ -95,7 +98,8 @@ def _words() -> dict[str, Any]:
         "HEALTH": HEALTH,
         "RUNS": RUNS,
         "REASONS": REASONS,
-        "STEPS": STEPS,
+        "OPERATION_STATES": OPERATION_STATES,
+        "readable": readable,
         "ACTIONS": ACTIONS,
         "RISKS": RISKS,
         "PLANS": dict(PLANS),
@@ -148,3 +152,11 @@ def grouped(number: float | None, unit: str = "") -> str:
     if number is None:
         return "—"
     return f"{round(number):,}".replace(",", ".") + (f"\u00a0{unit}" if unit else "")
+
+
+def readable(facts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Lay the facts of a piece of work out as names and values; what is nested is written as JSON."""
+    return [
+        (name.replace("_", " "), json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value)
+        for name, value in facts.items()
+    ]

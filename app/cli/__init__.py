@@ -10,10 +10,13 @@ if TYPE_CHECKING:
 
 def add_commands(app: Flask) -> None:
     """Give an application its commands."""
+    from app.cli import operations  # noqa: F401 (adds its commands to those of the platform)
+    from app.cli.fleet import fleet_commands
     from app.cli.hospital import hospital_commands
     from app.cli.jobs import scheduler_command, worker_command
     from app.cli.platform import platform_commands
 
+    app.cli.add_command(fleet_commands)
     app.cli.add_command(hospital_commands)
     app.cli.add_command(platform_commands)
     app.cli.add_command(scheduler_command)

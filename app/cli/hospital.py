@@ -11,20 +11,22 @@ import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 
+from app.cli.following import showing
 from app.cli.outcomes import Exit, confirm_code, explains_errors, fail, put
 from app.core.actor import system_actor
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.administrators import first_administrator
-from app.tenancy.administration import administered_cluster, platform_keyring
 from app.tenancy.binding import tenancy
 from app.tenancy.domains import parse_domain
 from app.tenancy.errors import HospitalExists
 from app.tenancy.fleet import list_all
 from app.tenancy.health import HealthReading, check_all, check_hospital, record_readings
+from app.tenancy.ledger.queries import find_newest
+from app.tenancy.making import provision_hospital
 from app.tenancy.models import HealthStatus, Hospital, HospitalStatus
 from app.tenancy.operations import resume_hospital, suspend_hospital
-from app.tenancy.provisioning import FirstAdministrator, HospitalRequest, provision_hospital, request_hospital
-from app.tenancy.queries import get_hospital, list_checks, list_runs, list_steps
+from app.tenancy.provisioning import CREATE, FirstAdministrator, HospitalRequest, request_hospital
+from app.tenancy.queries import get_hospital, list_checks, list_runs
 
 ACTOR = system_actor("command line")
 PASSWORD_VARIABLE = "VIEN_ADMINISTRATOR_PASSWORD"  # noqa: S105
@@ -51,6 +53,10 @@ def confirmed(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--domain", default="", help="A domain of the hospital's own.")
 @click.option("--administrator", help=f"Sign-in name of the first administrator; password in {PASSWORD_VARIABLE}.")
 @click.option("--administrator-name", default="", help="The administrator's full name.")
+@click.option("--plan", default="standard", show_default=True)
+@click.option("--cluster", help="The database server to place it on; without it the region's with the most room.")
+@click.option("--region", default="vn", show_default=True)
+@click.option("--locale", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 @as_json
 @explains_errors
 def create(
@@ -61,10 +67,13 @@ def create(
     domain: str,
     administrator: str | None,
     administrator_name: str,
+    plan: str,
+    cluster: str | None,
+    region: str,
+    locale: str,
     as_json: bool,
 ) -> None:
     """Create a hospital with a database of its own, or finish one that was begun."""
-    cluster = administered_cluster()
     if not _is_begun(code):
         request = HospitalRequest(
             code=code,
@@ -72,10 +81,15 @@ def create(
             display_name=display_name or name,
             custom_domain=parse_domain(domain, current_app.extensions["settings"]),
             administrator=_administrator(administrator, administrator_name),
+            plan=plan,
+            region=region,
+            locale=locale,
+            cluster=cluster,
         )
         with unit_of_work():
             request_hospital(ACTOR, request)
-    provision_hospital(ACTOR, code, cluster=cluster, keyring=platform_keyring())
+    with showing(CREATE) as listener:
+        provision_hospital(ACTOR, code, listener)
     put({"code": code, "status": HospitalStatus.ACTIVE.value}, as_json=as_json)
 
 
@@ -110,7 +124,8 @@ def show(code: str, as_json: bool) -> None:
         hospital = get_hospital(code)
         check = next(iter(list_checks(hospital.id, limit=1)), None)
         run = next(iter(list_runs(hospital.id, limit=1)), None)
-        unfinished = [row for row in list_steps(hospital.id) if row.error]
+        making = find_newest(CREATE, hospital.id)
+        stopped = making.failed_step if making else None
         facts = {
             "code": hospital.code,
             "name": hospital.name,
@@ -123,7 +138,7 @@ def show(code: str, as_json: bool) -> None:
             "checked_at": check.checked_at.isoformat() if check else None,
             "last_sync": run.status.value if run else None,
             "synced_at": run.finished_at.isoformat() if run and run.finished_at else None,
-            "failed_step": f"{unfinished[0].step}: {unfinished[0].error}" if unfinished else None,
+            "failed_step": f"{stopped.name}: {stopped.error}" if stopped else None,
         }
     put(facts, as_json=as_json)
 

@@ -11,15 +11,22 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli.hospital import hospital_commands
 from app.core.errors import VienError
+from app.core.queue import QUEUES
 from app.domain.centre.sync import synchronise, synchronise_fully
 
 
 @click.command("worker")
 @click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@click.option(
+    "--queue", "queues", multiple=True, type=click.Choice(QUEUES), help="Watch this queue only; may be given again."
+)
 @with_appcontext
-def worker_command(burst: bool) -> None:
-    """Perform queued jobs until SIGTERM, which lets the present one end."""
-    current_app.extensions["jobs"].run_worker(burst=burst)
+def worker_command(burst: bool, queues: tuple[str, ...]) -> None:
+    """Perform queued jobs until SIGTERM, which lets the present one end.
+
+    The queue `long` holds backups and other work of minutes: have a worker of its own for it.
+    """
+    current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES)
 
 
 @click.command("scheduler")

@@ -13,6 +13,7 @@ from flask_babel import force_locale
 
 from app.core.errors import InvalidValue, NotFound, VienError
 from app.tenancy.errors import HospitalBusy
+from app.tenancy.ledger.errors import OperationTaken
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,6 +74,6 @@ def confirm_code(code: str, *, yes: bool, confirmed: str | None) -> None:
 def _exit_of(error: VienError) -> Exit:
     if isinstance(error, NotFound):
         return Exit.NOT_FOUND
-    if isinstance(error, HospitalBusy):
+    if isinstance(error, HospitalBusy | OperationTaken):
         return Exit.LOCKED
     return Exit.USAGE if isinstance(error, InvalidValue) else Exit.FAILED

@@ -12,7 +12,6 @@ from app.cli.demo import ensure_demo, write_demo_json
 from app.cli.installation import Installation
 from app.config import Settings
 from app.tenancy.bootstrap import CentralPlace, bootstrap
-from app.tenancy.cluster import Cluster
 
 DEMO_FILE = "demo.json"
 
@@ -38,7 +37,7 @@ def main() -> int:
     app = create_app()
     with app.app_context():
         say("Looking after the two demo hospitals")
-        accounts = ensure_demo(app, Cluster(admin_url))
+        accounts = ensure_demo(app)
     write_demo_json(var / DEMO_FILE, os.environ["BASE_URL"], accounts)
     return 0
 

@@ -76,7 +76,8 @@ def run(var: Path, port: int, servers: Servers) -> int:
     supervisor = Supervisor(
         [
             Child("web", gunicorn(port), inherited | web),
-            Child("worker", flask("worker"), inherited | worker),
+            Child("worker", flask("worker", "--queue", "fleet", "--queue", "hospital"), inherited | worker),
+            Child("long", flask("worker", "--queue", "long"), inherited | worker),
             Child("scheduler", flask("scheduler"), inherited | worker),
         ],
         health_url=f"{base_url}/healthz",
@@ -128,9 +129,9 @@ def gunicorn(port: int) -> list[str]:
     ]
 
 
-def flask(command: str) -> list[str]:
+def flask(*command: str) -> list[str]:
     """Return the command of one of our own processes."""
-    return [str(BIN / "flask"), "--app", "wsgi", command]
+    return [str(BIN / "flask"), "--app", "wsgi", *command]
 
 
 if __name__ == "__main__":

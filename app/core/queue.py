@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 VERSION = 1
 PERFORM = "app.jobs.worker.perform"
-QUEUES = ("fleet", "hospital")
+QUEUES = ("fleet", "hospital", "long")
 
 # A portal waits for Redis no longer than this, and after a failure does not ask again for a while.
 CONNECT_SECONDS = 0.5

@@ -2,6 +2,8 @@
 
 from app.domain.appointments import models as appointments
 from app.domain.audit import models as audit
+from app.domain.billing import models as billing
+from app.domain.files import models as files
 from app.domain.identity import models as identity
 from app.domain.messages import models as messages
 from app.domain.organisation import models as organisation
@@ -9,4 +11,15 @@ from app.domain.patients import models as patients
 from app.domain.prescriptions import models as prescriptions
 from app.domain.records import models as records
 
-__all__ = ["appointments", "audit", "identity", "messages", "organisation", "patients", "prescriptions", "records"]
+__all__ = [
+    "appointments",
+    "audit",
+    "billing",
+    "files",
+    "identity",
+    "messages",
+    "organisation",
+    "patients",
+    "prescriptions",
+    "records",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -10,10 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core.db import db
 from app.core.ids import new_id
 from app.core.permissions import list_permissions
+from app.domain.billing.models import Service
+from app.domain.billing.price_list import STARTING_SERVICES
 from app.domain.identity.administrators import write_first_administrator
 from app.domain.identity.models import Role, RolePermission, StaffPermission
 from app.domain.identity.permissions import ROLE_PRESETS
-from app.domain.organisation.models import Department
+from app.domain.organisation.models import Department, Setting
 from app.domain.prescriptions.formulary import starting_formulary
 from app.domain.prescriptions.models import Medicine
 from app.tenancy.provisioning import seeds_new_hospitals, writes_administrators
@@ -27,10 +30,15 @@ DEPARTMENTS: tuple[tuple[str, str, str], ...] = (
     ("TMH", "Khoa Tai Mũi Họng", "Ear, Nose and Throat"),
 )
 
+# Monday is 1. What is not said here, such as holidays, a hospital adds for itself.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "opening_hours": {"days": [1, 2, 3, 4, 5, 6], "from": "07:00", "to": "17:00"},
+}
+
 
 def register() -> None:
     """Have every new hospital filled with the presets, and given its first administrator."""
-    for seeder in (seed_permissions, seed_roles, seed_departments, seed_formulary):
+    for seeder in (seed_permissions, seed_roles, seed_settings, seed_departments, seed_services, seed_formulary):
         seeds_new_hospitals(seeder)
     writes_administrators(write_first_administrator)
 
@@ -54,6 +62,18 @@ def seed_roles() -> None:
             sa.insert(RolePermission),
             [{"role_id": role.id, "permission_code": entry} for entry in permissions],
         )
+
+
+def seed_settings() -> None:
+    """Give the hospital its first settings."""
+    rows = [{"key": key, "value": value} for key, value in SETTINGS.items()]
+    db.session.execute(insert(Setting).on_conflict_do_nothing(), rows)
+
+
+def seed_services() -> None:
+    """Give the hospital the lines of its price list; it sets the prices."""
+    rows = [{"id": new_id(), "position": position, **asdict(entry)} for position, entry in enumerate(STARTING_SERVICES)]
+    db.session.execute(insert(Service).on_conflict_do_nothing(index_elements=["code"]), rows)
 
 
 def seed_departments() -> None:

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from flask import Flask
 
-from app.jobs import health, partitions, provisioning, reminders, rounds, sync  # noqa: F401 (registers the jobs)
+from app.jobs import health, operations, partitions, reminders, rounds, sync  # noqa: F401 (registers the jobs)
 from app.jobs.schedule import Period, list_periods
 from app.jobs.scheduler import run_scheduler
 from app.jobs.worker import run_worker
 
 
 class RunWorker(Protocol):
-    def __call__(self, *, burst: bool = False) -> None: ...
+    def __call__(self, *, burst: bool = False, queues: Sequence[str] = ...) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

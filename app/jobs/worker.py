@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -123,7 +124,7 @@ def is_ours(job: Job) -> bool:
     return named == (PERFORM, None, {}, 1) and not any(around) and not job.webhooks
 
 
-def run_worker(*, burst: bool = False) -> None:
+def run_worker(*, burst: bool = False, queues: Sequence[str] = QUEUES) -> None:
     """Work until SIGTERM or SIGINT, which let the present job end; with `burst` until the queues are empty."""
     logging.getLogger("rq").addFilter(_tell_in_a_line)
     for name in ("rq.worker", "rq.job", "rq.registry"):
@@ -132,7 +133,7 @@ def run_worker(*, burst: bool = False) -> None:
     pause = 1.0
     while True:
         began = time.monotonic()
-        if _work_once(burst=burst):
+        if _work_once(burst=burst, queues=queues):
             return
         pause = 1.0 if time.monotonic() - began > 60 else min(pause * 2, LONGEST_PAUSE)
         log.warning("queue away, the worker waits", seconds=pause)
@@ -142,14 +143,14 @@ def run_worker(*, burst: bool = False) -> None:
             return
 
 
-def _work_once(*, burst: bool) -> bool:
+def _work_once(*, burst: bool, queues: Sequence[str]) -> bool:
     """Work until told to stop (True) or until Redis goes away (False)."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     worker: HospitalWorker | None = None
     try:
-        worker = _make_worker()
-        log.info("worker at work", queues=list(QUEUES))
+        worker = _make_worker(queues)
+        log.info("worker at work", queues=list(queues))
         worker.work(burst=burst)
         stopped = burst or worker.was_asked_to_stop
     except (StopRequested, KeyboardInterrupt):
@@ -164,7 +165,7 @@ def _work_once(*, burst: bool) -> bool:
     return stopped
 
 
-def _make_worker() -> HospitalWorker:
+def _make_worker(queues: Sequence[str]) -> HospitalWorker:
     connection = Redis.from_url(
         current_app.extensions["settings"].redis_url,
         socket_connect_timeout=2,
@@ -172,7 +173,7 @@ def _make_worker() -> HospitalWorker:
         health_check_interval=30,
     )
     return HospitalWorker(
-        list(QUEUES),
+        list(queues),
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_SECONDS,

@@ -20,12 +20,13 @@ from app.tenancy.models import (
     HealthStatus,
     Hospital,
     HospitalStatus,
-    ProvisioningStep,
+    Operation,
+    OperationState,
     RunStatus,
-    StepState,
     SyncRun,
 )
 from app.tenancy.paging import Page
+from app.tenancy.provisioning import CREATE
 from app.tenancy.schema import head_revision
 
 STALE_AFTER = timedelta(minutes=15)
@@ -119,7 +120,7 @@ def fleet_totals() -> FleetTotals:
 
 
 def _fleet() -> sa.Subquery:
-    health, run, counted, stuck = _newest_check(), _newest_run(), _newest_counts(), _failed_step()
+    health, run, counted, stuck = _newest_check(), _newest_run(), _newest_counts(), _stopped_making()
     revision = sa.func.coalesce(health.c.revision, Hospital.schema_revision)
     return (
         sa.select(
@@ -157,7 +158,7 @@ def _condition(health: Any, run: Any, stuck: Any, revision: sa.ColumnElement[str
         (Hospital.status == HospitalStatus.ARCHIVED, Condition.ARCHIVED.value),
         (
             Hospital.status == HospitalStatus.PROVISIONING,
-            sa.case((stuck.c.step.is_not(None), Condition.STUCK.value), else_=Condition.PROVISIONING.value),
+            sa.case((stuck.c.id.is_not(None), Condition.STUCK.value), else_=Condition.PROVISIONING.value),
         ),
         (health.c.status == HealthStatus.DOWN, Condition.DOWN.value),
         (Hospital.status == HospitalStatus.SUSPENDED, Condition.SUSPENDED.value),
@@ -210,10 +211,14 @@ def _newest_counts() -> sa.FromClause:
     )
 
 
-def _failed_step() -> sa.FromClause:
+def _stopped_making() -> sa.FromClause:
     return (
-        sa.select(ProvisioningStep.step)
-        .where(ProvisioningStep.hospital_id == Hospital.id, ProvisioningStep.state == StepState.FAILED)
+        sa.select(Operation.id)
+        .where(
+            Operation.hospital_id == Hospital.id,
+            Operation.kind == CREATE,
+            Operation.state.in_((OperationState.FAILED, OperationState.CANCELLED)),
+        )
         .limit(1)
         .lateral("stuck")
     )

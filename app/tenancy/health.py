@@ -25,8 +25,8 @@ from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
 from app.tenancy.engines import connect
+from app.tenancy.making import CONNECTION_LIMIT
 from app.tenancy.models import HealthCheck, HealthStatus, Hospital, HospitalStatus
-from app.tenancy.provisioning import CONNECTION_LIMIT
 from app.tenancy.registry import HospitalEntry, Whereabouts
 
 log = get_logger(__name__)

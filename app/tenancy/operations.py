@@ -5,17 +5,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from app.config import HOSPITAL_CODE
-from app.core import clock
 from app.core.actor import Actor
 from app.core.after_commit import after_commit
 from app.core.db import db
 from app.core.errors import Conflict, InvalidValue
 from app.core.i18n import _l
-from app.core.queue import enqueue
 from app.tenancy.audit import record_platform_change
 from app.tenancy.binding import tenancy
 from app.tenancy.errors import UnknownHospital
-from app.tenancy.models import Hospital, HospitalStatus, ProvisioningStep, StepState
+from app.tenancy.models import Hospital, HospitalStatus
 from app.tenancy.provisioning import HospitalRequest, request_hospital
 
 LONGEST_REASON = 500
@@ -29,22 +27,7 @@ class NotInThisState(Conflict):
 
 def order_hospital(actor: Actor, request: HospitalRequest) -> Hospital:
     """Register a hospital and ask a worker to make it; raises InvalidValue or HospitalExists."""
-    hospital = request_hospital(actor, request)
-    _ask_worker(hospital.code)
-    return hospital
-
-
-def retry_provisioning(actor: Actor, code: str) -> Hospital:
-    """Ask a worker to go on where making a hospital stopped; raises UnknownHospital or NotInThisState."""
-    hospital = _lock_hospital(code, HospitalStatus.PROVISIONING)
-    db.session.execute(
-        sa.update(ProvisioningStep)
-        .where(ProvisioningStep.hospital_id == hospital.id, ProvisioningStep.state == StepState.FAILED)
-        .values(state=StepState.RUNNING, started_at=clock.now(), finished_at=None, error=None)
-    )
-    _record(actor, "hospital.retry", hospital)
-    _ask_worker(code)
-    return hospital
+    return request_hospital(actor, request, wake=True)
 
 
 def suspend_hospital(actor: Actor, code: str, reason: str) -> Hospital:
@@ -103,8 +86,3 @@ def _record(
         changes=changes,
         risk=risk,
     )
-
-
-def _ask_worker(code: str) -> None:
-    """Wake a worker once the request is committed; while Redis is away the schedule's sweep finds it."""
-    after_commit(lambda: enqueue("provision_hospital", code=code))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from app.tenancy.models import (
     HospitalAdministrator,
     HospitalStatus,
     PlatformAuditEntry,
-    ProvisioningStep,
     SyncCursor,
     SyncRun,
 )
@@ -41,19 +39,6 @@ def get_hospital(code: str) -> Hospital:
     if hospital is None:
         raise UnknownHospital
     return hospital
-
-
-def list_steps(hospital_id: UUID) -> Rows:
-    """Return the steps of a hospital's making that were begun, in the order in which they were."""
-    columns = (
-        ProvisioningStep.step,
-        ProvisioningStep.state,
-        ProvisioningStep.started_at,
-        ProvisioningStep.finished_at,
-        ProvisioningStep.error,
-    )
-    query = sa.select(*columns).where(ProvisioningStep.hospital_id == hospital_id)
-    return db.session.execute(query.order_by(ProvisioningStep.started_at).limit(HISTORY)).all()
 
 
 def find_administrator_name(hospital_id: UUID) -> str | None:
@@ -184,17 +169,6 @@ def list_demo_hospitals() -> Rows:
 def list_regions() -> list[str]:
     """Return the regions in which databases can be placed."""
     return list(db.session.scalars(sa.select(DatabaseCluster.region).distinct().order_by(DatabaseCluster.region)))
-
-
-def list_provisioning_due(failed_before: datetime) -> list[str]:
-    """Return the unfinished hospitals of which no step has failed since a moment, oldest first."""
-    failed_lately = sa.exists().where(
-        ProvisioningStep.hospital_id == Hospital.id,
-        ProvisioningStep.error.is_not(None),
-        ProvisioningStep.finished_at > failed_before,
-    )
-    query = sa.select(Hospital.code).where(Hospital.status == HospitalStatus.PROVISIONING, ~failed_lately)
-    return list(db.session.scalars(query.order_by(Hospital.created_at).limit(100)))
 
 
 def _audit() -> sa.Select[Any]:

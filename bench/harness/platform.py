@@ -24,8 +24,9 @@ from app.core.embedded import remove, start_services
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import bind_hospital
 from app.tenancy.cluster import Cluster
+from app.tenancy.making import provision_hospital
 from app.tenancy.models import HospitalDatabase
-from app.tenancy.provisioning import HospitalRequest, provision_hospital, request_hospital
+from app.tenancy.provisioning import HospitalRequest, request_hospital
 from app.tenancy.registry import Whereabouts
 
 ACTOR = system_actor("benchmark")
@@ -44,7 +45,7 @@ class BenchPlatform:
         with self.app.app_context():
             with unit_of_work():
                 request_hospital(ACTOR, HospitalRequest(code, f"Benchmark {code}", f"Benchmark {code}"))
-            provision_hospital(ACTOR, code, cluster=self.cluster, keyring=self.app.extensions["keyring"])
+            provision_hospital(ACTOR, code)
             with bind_hospital(code) as hospital:
                 assert hospital.whereabouts is not None
                 return hospital.whereabouts

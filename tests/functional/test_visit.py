@@ -111,7 +111,7 @@ def _operator_creates_a_third_hospital(browser: Watched) -> None:
     browser.press(vi("Confirm"))
     assert browser.says("Bệnh viện Alpha")
     assert browser.says("Bệnh viện Beta")
-    assert browser.page.get_by_role("cell", name="h001").count() == 2
+    assert browser.page.get_by_role("cell", name="h002").count() == 2
     assert browser.page.get_by_role("cell", name=re.compile(r"\d MB")).count() == 2
     browser.look("admin-fleet")
     browser.follow(vi("New hospital"))

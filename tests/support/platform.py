@@ -23,8 +23,9 @@ from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
+from app.tenancy.making import provision_hospital
 from app.tenancy.models import Hospital, HospitalDatabase
-from app.tenancy.provisioning import HospitalRequest, provision_hospital, request_hospital
+from app.tenancy.provisioning import HospitalRequest, request_hospital
 from app.web.security import limiter
 from tests.support.client import CheckingClient
 from tests.support.servers import Servers
@@ -34,10 +35,10 @@ ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
         "alembic_version", "departments", "hospital_info", "medicines", "permissions", "role_permissions", "roles",
+        "services", "settings",
     },
     "central": {
         "alembic_version", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",
-        "provisioning_steps",
     },
 }  # fmt: skip
 EMPTY_ALL = """
@@ -89,7 +90,7 @@ class Platform:
             with unit_of_work():
                 named = {"name": f"Bệnh viện {code.title()}", "display_name": f"Bệnh viện {code.title()}", **facts}
                 request_hospital(ACTOR, HospitalRequest(code=code, **named))
-            provision_hospital(ACTOR, code, cluster=self.cluster, keyring=self.app.extensions["keyring"])
+            provision_hospital(ACTOR, code)
             self.databases[code] = self.database_name(code)
 
     def database_name(self, code: str) -> str:
@@ -149,7 +150,6 @@ class Platform:
             ids = [row[0] for row in further]
             _empty(connection, "central")
             for table, column in (
-                ("provisioning_steps", "hospital_id"),
                 ("hospital_databases", "hospital_id"),
                 ("hospitals", "id"),
             ):

@@ -15,14 +15,14 @@ from app.domain.identity.operators import create_operator
 from app.domain.identity.totp import enrol
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital
-from app.tenancy.cluster import Cluster
+from app.tenancy.making import provision_hospital
 from app.tenancy.models import Hospital, HospitalStatus, PlatformUser
-from app.tenancy.provisioning import HospitalRequest, provision_hospital, request_hospital
+from app.tenancy.provisioning import HospitalRequest, request_hospital
 
 ACTOR = system_actor("demo data")
 
 
-def ensure_demo(app: Flask, cluster: Cluster) -> list[Account]:
+def ensure_demo(app: Flask) -> list[Account]:
     """Make what is missing of the demo and return its accounts; call it in an application context, nothing bound.
 
     A hospital is filled in one transaction, so that a run killed half-way leaves one that the next run fills.
@@ -32,7 +32,7 @@ def ensure_demo(app: Flask, cluster: Cluster) -> list[Account]:
     statuses = _statuses()
     for hospital in HOSPITALS:
         if statuses.get(hospital.code) in (None, HospitalStatus.PROVISIONING):
-            _make(hospital, cluster, keyring, registered=hospital.code in statuses)
+            _make(hospital, registered=hospital.code in statuses)
             statuses[hospital.code] = HospitalStatus.ACTIVE
         if statuses[hospital.code] is HospitalStatus.ACTIVE:
             _fill_once(hospital, secrets, keyring)
@@ -47,14 +47,14 @@ def _statuses() -> dict[str, HospitalStatus]:
         return {row.code: row.status for row in rows}
 
 
-def _make(hospital: DemoHospital, cluster: Cluster, keyring: Keyring, *, registered: bool) -> None:
+def _make(hospital: DemoHospital, *, registered: bool) -> None:
     if not registered:
         with unit_of_work():
             request_hospital(
                 ACTOR,
                 HospitalRequest(code=hospital.code, name=hospital.name, display_name=hospital.name, is_demo=True),
             )
-    provision_hospital(ACTOR, hospital.code, cluster=cluster, keyring=keyring)
+    provision_hospital(ACTOR, hospital.code)
 
 
 def _fill_once(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring) -> None:

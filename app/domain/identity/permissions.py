@@ -10,6 +10,14 @@ from app.tenancy.models import OperatorRole
 VIEW_HOSPITALS = declare("hospitals.view", "admin", _l("See hospitals and how they do"))
 CREATE_HOSPITALS = declare("hospitals.create", "admin", _l("Create hospitals"))
 SUSPEND_HOSPITALS = declare("hospitals.suspend", "admin", _l("Suspend hospitals and let them serve again"))
+MANAGE_OPERATIONS = declare("operations.manage", "admin", _l("Take long work up again and cancel it"))
+BACK_UP_HOSPITALS = declare("hospitals.back_up", "admin", _l("Back hospitals up, and say how often"))
+RESTORE_HOSPITALS = declare("hospitals.restore", "admin", _l("Restore and import hospitals"))
+EXPORT_HOSPITALS = declare("hospitals.export", "admin", _l("Make a hospital's exit kit"))
+DELETE_HOSPITALS = declare("hospitals.delete", "admin", _l("Archive and delete hospitals"))
+MIGRATE_FLEET = declare("fleet.migrate", "admin", _l("Migrate the schema of hospitals"))
+MOVE_HOSPITALS = declare("hospitals.move", "admin", _l("Move hospitals to another database server"))
+MANAGE_CREDENTIALS = declare("credentials.manage", "admin", _l("Rotate credentials and check isolation"))
 VIEW_PLATFORM_AUDIT = declare("platform_audit.view", "admin", _l("Read the platform's audit log"))
 VIEW_COMPONENTS = declare("components.view", "admin", _l("See the interface components"))
 
@@ -56,12 +64,23 @@ OPERATOR_ROLES: dict[OperatorRole, Text] = {
     OperatorRole.SUPPORT: _l("Support"),
 }
 
+_TECHNICIAN = (
+    VIEW_HOSPITALS,
+    CREATE_HOSPITALS,
+    SUSPEND_HOSPITALS,
+    MANAGE_OPERATIONS,
+    BACK_UP_HOSPITALS,
+    RESTORE_HOSPITALS,
+    MIGRATE_FLEET,
+    MOVE_HOSPITALS,
+    MANAGE_CREDENTIALS,
+    VIEW_COMPONENTS,
+)
+
 OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {
     OperatorRole.SUPER_ADMIN: frozenset(
-        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, SUSPEND_HOSPITALS, VIEW_PLATFORM_AUDIT, VIEW_COMPONENTS)
+        p.code for p in (*_TECHNICIAN, DELETE_HOSPITALS, EXPORT_HOSPITALS, VIEW_PLATFORM_AUDIT)
     ),
-    OperatorRole.TECHNICIAN: frozenset(
-        p.code for p in (VIEW_HOSPITALS, CREATE_HOSPITALS, SUSPEND_HOSPITALS, VIEW_COMPONENTS)
-    ),
+    OperatorRole.TECHNICIAN: frozenset(p.code for p in _TECHNICIAN),
     OperatorRole.SUPPORT: frozenset(p.code for p in (VIEW_HOSPITALS,)),
 }

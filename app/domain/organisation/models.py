@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -34,3 +35,12 @@ class Department(Identified, Edited, Versioned, HospitalModel):
     name_en: Mapped[str | None]
     accepts_bookings: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
     position: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class Setting(Edited, Versioned, HospitalModel):
+    """One thing that the hospital decides for itself, such as its opening hours."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]

@@ -18,6 +18,7 @@ class HospitalStatus(enum.StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     ARCHIVED = "archived"
+    DELETED = "deleted"
 
 
 class StepState(enum.StrEnum):
@@ -33,11 +34,18 @@ class DatabaseCluster(Identified, Edited, CentralModel):
 
     name: Mapped[str] = mapped_column(unique=True)
     region: Mapped[str]
-    host: Mapped[str]
+    host: Mapped[str] = mapped_column(doc="one name, or several with commas: libpq tries them in turn")
     port: Mapped[int]
+    target_session_attrs: Mapped[str] = mapped_column(
+        default="any", server_default="any", doc="`read-write` with several hosts: the primary is found by itself"
+    )
+    pooler_host: Mapped[str | None] = mapped_column(doc="PgBouncer before it, for portals and workers")
+    pooler_port: Mapped[int | None]
     tls_mode: Mapped[str] = mapped_column(default="prefer")
     admin_credential: Mapped[str] = mapped_column(doc="where the administrative address is found: `env:NAME`")
     capacity: Mapped[int] = mapped_column(default=500, doc="hospitals at most")
+    capacity_gb: Mapped[int | None] = mapped_column(doc="disk that databases may fill; unknown to PostgreSQL itself")
+    accepts_new: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
 
 
 class Hospital(Identified, Edited, Versioned, CentralModel):
@@ -59,6 +67,12 @@ class Hospital(Identified, Edited, Versioned, CentralModel):
     locale: Mapped[str] = mapped_column(default="vi")
     isolation: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     schema_revision: Mapped[str | None]
+    paused_at: Mapped[datetime | None] = mapped_column(doc="set for the seconds in which its database is exchanged")
+    quarantined_at: Mapped[datetime | None] = mapped_column(doc="a migration failed here; fleet migrations pass it by")
+    quarantine_reason: Mapped[str | None]
+    archived_at: Mapped[datetime | None]
+    delete_after: Mapped[datetime | None] = mapped_column(doc="the end of the grace period of a deletion")
+    deleted_at: Mapped[datetime | None]
     is_demo: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
     database: Mapped[HospitalDatabase | None] = relationship(back_populates="hospital", lazy="raise_on_sql")
@@ -90,21 +104,6 @@ class HospitalDatabase(Identified, Edited, CentralModel):
     cluster: Mapped[DatabaseCluster] = relationship(lazy="joined", innerjoin=True)
 
     __table_args__ = (sa.UniqueConstraint("cluster_id", "database_name"),)
-
-
-class ProvisioningStep(Identified, CentralModel):
-    """One step of making a hospital; a resumed run skips what is done."""
-
-    __tablename__ = "provisioning_steps"
-
-    hospital_id: Mapped[UUID] = mapped_column(sa.ForeignKey("hospitals.id"))
-    step: Mapped[str]
-    state: Mapped[StepState]
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    error: Mapped[str | None]
-
-    __table_args__ = (sa.UniqueConstraint("hospital_id", "step"),)
 
 
 class HospitalAdministrator(CentralModel):

@@ -13,6 +13,7 @@ from flask import Flask
 from app.core import clock
 from app.core.ids import new_id
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.fleet import newest_revision
 from app.tenancy.models import HealthCheck, HealthStatus, Hospital, HospitalStatus, RunStatus, SyncRun
 from app.web.security import limiter
 
@@ -57,7 +58,7 @@ def register(app: Flask) -> Register:
                     "name": f"Bệnh viện {code}",
                     "display_name": f"Bệnh viện {code}",
                     "status": HospitalStatus.ACTIVE,
-                    "schema_revision": "h001",
+                    "schema_revision": newest_revision(),
                     **facts,
                 }
             )

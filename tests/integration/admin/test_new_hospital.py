@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.core import clock
-from app.core.queue import queue_named
+from app.core.queue import queue_named, redis_connection
 from app.core.unit_of_work import unit_of_work
-from app.jobs.provisioning import provision, provision_unfinished
-from app.tenancy.administration import platform_keyring
+from app.jobs import worker
+from app.jobs.operations import sweep_operations
+from app.tenancy import making
 from app.tenancy.cluster import Cluster
+from app.tenancy.ledger.queries import find_newest, list_to_retry
+from app.tenancy.making import STEPS, provision_hospital
 from app.tenancy.models import Hospital, HospitalAdministrator, HospitalStatus, PlatformAuditEntry
-from app.tenancy.provisioning import provision_hospital
-from app.tenancy.queries import list_provisioning_due
-from app.tenancy.saga import STEPS
+from app.tenancy.provisioning import CREATE
+from app.tenancy.queries import get_hospital
 from tests.integration.admin.conftest import FORM
 from tests.support.client import CheckingClient
 from tests.support.platform import ACTOR
@@ -44,7 +44,7 @@ def test_a_hospital_is_made_and_its_administrator_signs_in(
     assert client.get("/h/cho-moi/hospital/sign-in").status_code == 503, "nobody can reach it before it is made"
     with app.app_context():
         assert queue_named("fleet").count == 1, "a worker was asked"
-        provision("cho-moi")
+        provision_hospital(ACTOR, "cho-moi")
         with unit_of_work() as session:
             assert session.scalar(sa.select(HospitalAdministrator.password_hash)) is None
     signed_in = client.submit(
@@ -60,11 +60,14 @@ def test_the_page_follows_the_making_and_then_says_that_it_is_done(app: Flask, s
     page = browser.get("/admin/hospitals/cho-moi").get_data(as_text=True)
     assert 'hx-trigger="every 1s"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
-    fragment = browser.get("/admin/hospitals/cho-moi/progress", headers={"HX-Request": "true"})
+    with app.app_context(), unit_of_work():
+        operation_id = find_newest(CREATE, get_hospital("cho-moi").id).row.id
+    progress = f"/admin/operations/{operation_id}/progress"
+    fragment = browser.get(progress, headers={"HX-Request": "true"})
     assert fragment.get_data(as_text=True).count("timeline__item ") == len(STEPS)
     with app.app_context():
-        provision("cho-moi")
-    done = browser.get("/admin/hospitals/cho-moi/progress", headers={"HX-Request": "true"})
+        provision_hospital(ACTOR, "cho-moi")
+    done = browser.get(progress, headers={"HX-Request": "true"})
     assert (done.status_code, done.headers["HX-Refresh"]) == (204, "true")
     page = browser.get("/admin/hospitals/cho-moi").get_data(as_text=True)
     assert "every 1s" not in page
@@ -75,36 +78,49 @@ def test_the_page_follows_the_making_and_then_says_that_it_is_done(app: Flask, s
 def test_the_sweep_makes_what_no_job_was_queued_for(app: Flask, sign_in_operator: SignIn) -> None:
     sign_in_operator().submit(URL, FORM, page=NEW)
     with app.app_context():
-        queue_named("fleet").empty()
-        provision_unfinished()
+        redis_connection().flushdb()
+        sweep_operations()
+        (job,) = queue_named("fleet").get_jobs()
+        worker.perform(*job.args)
         assert status_of("cho-moi") is HospitalStatus.ACTIVE
 
 
-def test_a_failed_step_is_told_kept_and_resumed(app: Flask, sign_in_operator: SignIn) -> None:
+def test_a_failed_step_is_told_kept_and_resumed(
+    app: Flask, sign_in_operator: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     browser = sign_in_operator()
     browser.submit(URL, FORM, page=NEW)
     with app.app_context():
         nowhere = Cluster("postgresql://nobody:geheim@127.0.0.1:1/postgres")
-        with pytest.raises(Exception, match="connection"):
-            provision_hospital(ACTOR, "cho-moi", cluster=nowhere, keyring=platform_keyring())
+        with monkeypatch.context() as patched, pytest.raises(Exception, match="connection"):
+            patched.setattr(making, "administer", lambda _place: nowhere)
+            provision_hospital(ACTOR, "cho-moi")
     page = browser.get("/admin/hospitals/cho-moi").get_data(as_text=True)
     assert "notice--danger" in page
-    assert "/admin/hospitals/cho-moi/retry" in page
+    assert "/retry" in page
     assert "every 1s" not in page
     assert "geheim" not in page
     assert "Thiết lập thất bại" in browser.get("/admin/hospitals").get_data(as_text=True)
     with app.app_context():
         assert status_of("cho-moi") is HospitalStatus.PROVISIONING
-        assert list_provisioning_due(clock.now() - timedelta(minutes=5)) == [], "the sweep leaves it alone for a while"
-    assert browser.submit("/admin/hospitals/cho-moi/retry", page=URL).status_code == 303
+        with unit_of_work():
+            assert list_to_retry() == [], "the sweep leaves it alone for a while"
+            operation_id = find_newest(CREATE, get_hospital("cho-moi").id).row.id
+    assert browser.submit(f"/admin/operations/{operation_id}/retry", page=URL).status_code == 303
     assert "every 1s" in browser.get("/admin/hospitals/cho-moi").get_data(as_text=True)
     with app.app_context():
-        provision("cho-moi")
+        provision_hospital(ACTOR, "cho-moi")
         assert status_of("cho-moi") is HospitalStatus.ACTIVE
 
 
-def test_a_finished_hospital_is_not_tried_again(sign_in_operator: SignIn) -> None:
-    assert sign_in_operator().submit("/admin/hospitals/alpha/retry", page=URL).status_code == 409
+def test_what_is_finished_is_not_tried_again(app: Flask, sign_in_operator: SignIn) -> None:
+    browser = sign_in_operator()
+    browser.submit(URL, FORM, page=NEW)
+    with app.app_context():
+        provision_hospital(ACTOR, "cho-moi")
+        with unit_of_work():
+            operation_id = find_newest(CREATE, get_hospital("cho-moi").id).row.id
+    assert browser.submit(f"/admin/operations/{operation_id}/retry", page=URL).status_code == 409
 
 
 @pytest.mark.parametrize(

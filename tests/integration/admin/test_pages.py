@@ -18,7 +18,7 @@ PAGES = [
     ("/admin/hospitals?q=alpha&state=up", EVERYBODY),
     ("/admin/hospitals/new", BUILDERS),
     ("/admin/hospitals/alpha", EVERYBODY),
-    ("/admin/hospitals/alpha/progress", EVERYBODY),
+    ("/admin/operations", EVERYBODY),
     ("/admin/sync", EVERYBODY),
     ("/admin/audit", frozenset({OperatorRole.SUPER_ADMIN})),
     ("/admin/audit?hospital=alpha", frozenset({OperatorRole.SUPER_ADMIN})),
@@ -42,7 +42,7 @@ def test_who_is_not_signed_in_is_asked_to(client: CheckingClient, url: str) -> N
     assert "/admin/sign-in" in response.headers["Location"]
 
 
-@pytest.mark.parametrize("act", ["suspend", "resume", "retry"])
+@pytest.mark.parametrize("act", ["suspend", "resume"])
 def test_support_may_do_nothing_to_a_hospital(sign_in_operator: SignIn, act: str) -> None:
     browser = sign_in_operator(OperatorRole.SUPPORT)
     assert browser.submit(f"/admin/hospitals/alpha/{act}", page="/admin/hospitals").status_code == 403

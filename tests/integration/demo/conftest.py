@@ -40,14 +40,14 @@ class Demo:
     def again(self) -> list[Account]:
         """Make sure of the demo once more."""
         with self.platform.app.app_context():
-            return ensure_demo(self.platform.app, self.platform.cluster)
+            return ensure_demo(self.platform.app)
 
 
 @pytest.fixture(scope="module")
 def demo(platform: Platform) -> Iterator[Demo]:
     """The two demo hospitals; do not use `app` in the same file, which empties the platform after each test."""
     with platform.app.app_context():
-        accounts = ensure_demo(platform.app, platform.cluster)
+        accounts = ensure_demo(platform.app)
     try:
         for code in DEMO_CODES:
             platform.databases[code] = platform.database_name(code)

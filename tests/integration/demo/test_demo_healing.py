@@ -30,7 +30,7 @@ from app.tenancy.cluster import Cluster
 filling.write_findings = lambda _found: os.kill(os.getpid(), signal.SIGKILL)
 app = create_app()
 with app.app_context():
-    ensure_demo(app, Cluster(os.environ["DATABASE_ADMIN_URL"]))
+    ensure_demo(app)
 """
 
 
@@ -48,7 +48,7 @@ def test_a_run_killed_while_filling_is_healed_by_the_next(app: Flask, platform: 
     assert killed.returncode == -signal.SIGKILL
     assert patients_of(platform, "cho-lon") == 0
     with app.app_context():
-        ensure_demo(app, platform.cluster)
+        ensure_demo(app)
     assert [patients_of(platform, hospital.code) for hospital in HOSPITALS] == [200, 200]
 
 
@@ -57,17 +57,17 @@ def test_a_hospital_that_was_only_registered_is_made(app: Flask, platform: Platf
     with app.app_context():
         with unit_of_work():
             request_hospital(ACTOR, HospitalRequest(first.code, first.name, first.name, is_demo=True))
-        ensure_demo(app, platform.cluster)
+        ensure_demo(app)
     assert patients_of(platform, first.code) == 200
 
 
 def test_a_suspended_demo_hospital_stays_suspended(app: Flask, platform: Platform) -> None:
     with app.app_context():
-        accounts = ensure_demo(app, platform.cluster)
+        accounts = ensure_demo(app)
         with unit_of_work() as session:
             session.execute(sa.update(Hospital).values(status=HospitalStatus.SUSPENDED))
         tenancy().registry.forget()
-        assert ensure_demo(app, platform.cluster) == accounts
+        assert ensure_demo(app) == accounts
         with unit_of_work() as session:
             assert set(session.scalars(sa.select(Hospital.status))) == {HospitalStatus.SUSPENDED}
 

@@ -114,7 +114,7 @@ def test_the_schedule_can_be_listed(app: Flask) -> None:
         "where": "each hospital",
         "when": "Where events wait, or nothing was heard for five minutes",
     }
-    assert {"check_health", "provision_unfinished", "send_due_reminders", "deliver_messages"} <= set(rows)
+    assert {"check_health", "sweep_operations", "send_due_reminders", "deliver_messages"} <= set(rows)
 
 
 def test_log_partitions_are_made_ahead(

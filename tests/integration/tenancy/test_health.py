@@ -18,6 +18,7 @@ from app.tenancy.binding import tenancy
 from app.tenancy.health import HealthReading, check_all, check_hospital, list_entries, record_readings
 from app.tenancy.models import HealthCheck, HealthStatus, HospitalDatabase
 from app.tenancy.registry import HospitalEntry
+from app.tenancy.schema import head_revision
 from tests.support.platform import Platform
 
 
@@ -34,7 +35,7 @@ def test_a_hospital_that_answers_is_up_and_tells_its_size(app: Flask) -> None:
     assert reading.status is HealthStatus.UP
     assert reading.response_ms is not None
     assert reading.details["size_bytes"] > 1_000_000
-    assert reading.details["revision"] == "h001"
+    assert reading.details["revision"] == head_revision("hospital")
     assert reading.details["connections"] >= 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,12 +15,20 @@ from app.core.errors import InvalidValue
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.administrators import first_administrator
 from app.domain.identity.models import Role, StaffUser
-from app.tenancy import provisioning
+from app.tenancy import making
 from app.tenancy.binding import bind_hospital, tenancy
 from app.tenancy.errors import HospitalExists, HospitalNotReady, UnknownHospital
-from app.tenancy.models import Hospital, HospitalAdministrator, HospitalStatus, ProvisioningStep, StepState
-from app.tenancy.provisioning import HospitalRequest, check_code, list_unfinished, provision_hospital, request_hospital
-from app.tenancy.saga import STEPS
+from app.tenancy.ledger.errors import OperationTaken
+from app.tenancy.making import STEPS, provision_hospital
+from app.tenancy.models import (
+    Hospital,
+    HospitalAdministrator,
+    HospitalStatus,
+    Operation,
+    OperationStep,
+    StepState,
+)
+from app.tenancy.provisioning import HospitalRequest, check_code, list_unfinished, request_hospital
 from tests.factories.people import PASSWORD
 from tests.support.platform import ACTOR, Platform
 
@@ -29,6 +38,7 @@ WORK = {
     "identity": "_write_identity",
     "content": "_fill",
     "administrator": "_hand_over",
+    "check": "_check",
     "activate": "_activate",
 }
 
@@ -47,8 +57,8 @@ def request(code: str = "gamma") -> None:
         request_hospital(ACTOR, HospitalRequest(code=code, name="Gamma", display_name="Gamma", administrator=person))
 
 
-def provision(app: Flask, platform: Platform, code: str = "gamma") -> None:
-    provision_hospital(ACTOR, code, cluster=platform.cluster, keyring=app.extensions["keyring"])
+def provision(code: str = "gamma") -> None:
+    provision_hospital(ACTOR, code)
 
 
 def made(platform: Platform) -> dict[str, int]:
@@ -76,7 +86,7 @@ def made(platform: Platform) -> dict[str, int]:
 def test_what_stopped_after_any_step_goes_on_from_there(
     app: Flask, platform: Platform, monkeypatch: pytest.MonkeyPatch, step: str, fault: type[BaseException]
 ) -> None:
-    work = getattr(provisioning, WORK[step])
+    work = getattr(making, WORK[step])
 
     def work_and_fail(*args: Any) -> None:
         work(*args)
@@ -85,18 +95,18 @@ def test_what_stopped_after_any_step_goes_on_from_there(
     with app.app_context():
         request()
         with monkeypatch.context() as patched, pytest.raises(fault):
-            patched.setattr(provisioning, WORK[step], work_and_fail)
-            provision(app, platform)
-        provision(app, platform)
-        provision(app, platform)
+            patched.setattr(making, WORK[step], work_and_fail)
+            provision()
+        provision()
+        provision()
         with unit_of_work() as session:
             hospital = session.scalars(sa.select(Hospital).where(Hospital.code == "gamma")).one()
             assert hospital.status is HospitalStatus.ACTIVE
             states = dict(
                 session.execute(
-                    sa.select(ProvisioningStep.step, ProvisioningStep.state).where(
-                        ProvisioningStep.hospital_id == hospital.id
-                    )
+                    sa.select(OperationStep.step, OperationStep.state)
+                    .join(Operation, Operation.id == OperationStep.operation_id)
+                    .where(Operation.hospital_id == hospital.id)
                 ).all()
             )
             assert session.scalars(sa.select(HospitalAdministrator.password_hash)).one() is None
@@ -115,16 +125,16 @@ def test_a_failed_step_is_written_down_without_its_details(
     def fail(*_args: Any) -> None:
         raise Broken("no space left\nCREATE ROLE x PASSWORD 'hunter2'")
 
-    monkeypatch.setattr(provisioning, "_create_database", fail)
+    monkeypatch.setattr(making, "_create_database", fail)
     with app.app_context():
         request()
         with pytest.raises(Broken):
-            provision(app, platform)
+            provision()
         with unit_of_work() as session:
             row = session.scalars(
-                sa.select(ProvisioningStep)
-                .where(ProvisioningStep.step == "database")
-                .order_by(ProvisioningStep.started_at.desc())
+                sa.select(OperationStep)
+                .where(OperationStep.step == "database")
+                .order_by(OperationStep.started_at.desc())
                 .limit(1)
             ).one()
             assert (row.state, row.error) == (StepState.FAILED, "Broken: no space left")
@@ -140,7 +150,7 @@ def test_until_it_is_made_nobody_is_served_and_the_schedule_finds_it(
         assert list_unfinished() == ["gamma"]
     assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 503
     with app.app_context():
-        provision(app, platform)
+        provision()
         assert list_unfinished() == []
     assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
 
@@ -150,35 +160,34 @@ def test_two_that_make_a_hospital_at_once_make_one(app: Flask, platform: Platfor
         request()
 
     def make(_number: int) -> None:
-        with app.app_context():
-            provision(app, platform)
+        with app.app_context(), suppress(OperationTaken):
+            provision()
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(make, range(2)))
     assert made(platform) == {"places": 1, "databases": 1, "roles": 1}
 
 
-def test_a_lock_is_given_back_whatever_happens(app: Flask, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_is_given_back_whatever_happens(
+    app: Flask, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_args: Any) -> None:
         raise Killed
 
     with app.app_context():
         request()
         with monkeypatch.context() as patched, pytest.raises(Killed):
-            patched.setattr(provisioning, "_choose_place", fail)
-            provision(app, platform)
+            patched.setattr(making, "_choose_place", fail)
+            provision()
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     with platform.admin() as connection:
-        held = connection.execute(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        ).fetchone()
+        held = connection.execute("SELECT count(*) FROM hospital_leases").fetchone()
     assert held == (0,)
 
 
 def test_what_was_never_asked_for_is_not_made(app: Flask, platform: Platform) -> None:
     with app.app_context(), pytest.raises(UnknownHospital):
-        provision(app, platform, "nowhere")
+        provision("nowhere")
 
 
 def test_a_code_is_given_once(app: Flask, platform: Platform) -> None:

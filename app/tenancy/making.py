@@ -1,0 +1,234 @@
+"""Making a hospital that was asked for, step by step. Until the last step nobody but the work itself can reach it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.orm import joinedload
+
+from app.core import clock
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.i18n import _l
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.administration import administer, platform_keyring
+from app.tenancy.audit import record_platform_change
+from app.tenancy.binding import bind_hospital, tenancy
+from app.tenancy.cluster import allow_connect, create_login, database_exists, new_password, revoke_public
+from app.tenancy.errors import UnknownHospital
+from app.tenancy.ledger.kinds import operation
+from app.tenancy.ledger.performing import Listener, Work, perform
+from app.tenancy.ledger.requests import find_unfinished, request_operation, retry_operation
+from app.tenancy.models import (
+    Hospital,
+    HospitalAdministrator,
+    HospitalDatabase,
+    HospitalStatus,
+    Operation,
+    OperationState,
+)
+from app.tenancy.placement import choose_cluster
+from app.tenancy.provisioning import (
+    CREATE,
+    FirstAdministrator,
+    list_administrator_writers,
+    list_seeders,
+)
+from app.tenancy.schema import head_revision
+from app.tenancy.vault import open_password, seal_password
+
+CONNECTION_LIMIT = 40
+STEPS = {
+    "place": _l("Choose where the database is to be"),
+    "database": _l("Make the database and its role"),
+    "identity": _l("Write into the database whose it is"),
+    "content": _l("Fill in settings, departments, roles, prices and medicines"),
+    "administrator": _l("Hand over to the first administrator"),
+    "check": _l("See whether the database answers as the hospital's own"),
+    "activate": _l("Let the hospital serve"),
+}
+PROVISIONING = frozenset({HospitalStatus.PROVISIONING})
+
+
+def provision_hospital(actor: Actor, code: str, listener: Listener | None = None) -> None:
+    """Make a registered hospital here and now; what an earlier try has done is not done again.
+
+    Raises UnknownHospital, HospitalBusy where another try is under way, or what stopped it.
+    """
+    operation_id = _operation_of(actor, code)
+    if operation_id is not None:
+        perform(operation_id, listener)
+
+
+def _operation_of(actor: Actor, code: str) -> UUID | None:
+    """Return the work that makes a hospital, taken up again where it had stopped; None for a hospital that serves."""
+    with unit_of_work() as session:
+        hospital = session.scalar(sa.select(Hospital).where(Hospital.code == code))
+        if hospital is None:
+            raise UnknownHospital
+        waiting = find_unfinished(CREATE, hospital.id)
+        if waiting is not None:
+            return waiting.id
+        stopped = session.scalar(
+            sa.select(Operation)
+            .where(Operation.kind == CREATE, Operation.hospital_id == hospital.id)
+            .order_by(Operation.requested_at.desc())
+            .limit(1)
+        )
+        if stopped is not None and stopped.state in (OperationState.FAILED, OperationState.CANCELLED):
+            return retry_operation(actor, stopped.id, wake=False).id
+        if hospital.status is not HospitalStatus.PROVISIONING:
+            return None
+        return request_operation(actor, CREATE, hospital=hospital, wake=False).id
+
+
+@operation(CREATE, title=_l("Create hospital"), takes_hospital=True, steps=STEPS, quick=True, retry_seconds=300)
+def make_hospital(work: Work) -> dict[str, Any]:
+    """Give a registered hospital its database, fill it, and let it serve."""
+    code = work.code
+    work.step("place", lambda: _choose_place(code, work.arguments.get("cluster")))
+    work.step("database", lambda: _create_database(code))
+    work.step("identity", lambda: _write_identity(code))
+    work.step("content", lambda: _fill(code))
+    work.step("administrator", lambda: _hand_over(work.actor, code))
+    work.step("check", lambda: _check(code))
+    work.step("activate", lambda: _activate(work.actor, code))
+    return {"code": code}
+
+
+def _get_hospital(code: str) -> Hospital:
+    query = sa.select(Hospital).where(Hospital.code == code).options(joinedload(Hospital.database))
+    return db.session.scalars(query).one()
+
+
+def _place(code: str) -> HospitalDatabase:
+    database = _get_hospital(code).database
+    if database is None:
+        raise RuntimeError(f"hospital {code} has no place yet")
+    return database
+
+
+def new_place(hospital_id: UUID, cluster_id: UUID) -> HospitalDatabase:
+    """Return a place for a database with names that tell nobody whose it is, and a new sealed password.
+
+    Any role can list the names of databases and roles.
+    """
+    place = HospitalDatabase(
+        hospital_id=hospital_id,
+        cluster_id=cluster_id,
+        database_name=f"vh_{secrets.token_hex(8)}",
+        login_role=f"vh_{secrets.token_hex(8)}",
+    )
+    seal_password(platform_keyring(), place, new_password())
+    return place
+
+
+def _choose_place(code: str, cluster_name: str | None) -> None:
+    with unit_of_work() as session:
+        hospital = _get_hospital(code)
+        if hospital.database is None:
+            cluster = choose_cluster(hospital.region, cluster_name)
+            session.add(new_place(hospital.id, cluster.id))
+
+
+def _create_database(code: str) -> None:
+    with unit_of_work():
+        place = _place(code)
+        name, role, password = place.database_name, place.login_role, open_password(platform_keyring(), place)
+        cluster = administer(place.cluster)
+    template = cluster.ensure_template()
+    with cluster.connect() as connection:
+        create_login(connection, role, password, member_of="vien_app", limit=CONNECTION_LIMIT)
+        if not database_exists(connection, name):
+            copy_database(connection, name, template)
+        revoke_public(connection, name)
+        allow_connect(connection, name, role)
+
+
+def copy_database(connection: psycopg.Connection[Any], name: str, template: str) -> None:
+    """Copy by WAL_LOG, which leaves other hospitals' response times alone; FILE_COPY does not."""
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER vien_owner TEMPLATE {} STRATEGY WAL_LOG").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
+    )
+
+
+def _write_identity(code: str) -> None:
+    with unit_of_work():
+        hospital = _get_hospital(code)
+        facts = (hospital.id, hospital.code, hospital.display_name, hospital.is_demo)
+        place = _place(code)
+        name, cluster = place.database_name, administer(place.cluster)
+    with cluster.connect(name) as connection:
+        connection.execute(
+            "INSERT INTO hospital_info (hospital_id, code, name, is_demo) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (only_row) DO NOTHING",
+            facts,
+        )
+
+
+def _fill(code: str) -> None:
+    tenancy().registry.forget()
+    with bind_hospital(code, statuses=PROVISIONING), unit_of_work():
+        for seeder in list_seeders():
+            seeder()
+
+
+def _hand_over(actor: Actor, code: str) -> None:
+    """Write the first administrator into the hospital, then forget the hash: in this order, so that none is lost."""
+    waiting = _find_administrator(code)
+    if waiting is None:
+        return
+    with bind_hospital(code, statuses=PROVISIONING), unit_of_work():
+        for writer in list_administrator_writers():
+            writer(actor, waiting)
+    with unit_of_work() as session:
+        session.execute(
+            sa.update(HospitalAdministrator)
+            .where(HospitalAdministrator.hospital_id == _get_hospital(code).id)
+            .values(password_hash=None, handed_over_at=clock.now())
+        )
+
+
+def _find_administrator(code: str) -> FirstAdministrator | None:
+    with unit_of_work() as session:
+        row = session.scalar(sa.select(HospitalAdministrator).join(Hospital).where(Hospital.code == code))
+        if row is None or row.password_hash is None:
+            return None
+        return FirstAdministrator(row.username, row.full_name, row.password_hash)
+
+
+def _check(code: str) -> dict[str, Any]:
+    """Ask the database, through the way that portals take, whether it is the hospital's and at the newest revision."""
+    with bind_hospital(code, statuses=PROVISIONING) as hospital, unit_of_work() as session:
+        query = sa.text("SELECT version_num FROM alembic_version")
+        revision = session.connection(bind_arguments={"bind": tenancy().engines.get(hospital)}).scalar(query)
+    if revision != head_revision("hospital"):
+        raise RuntimeError(f"the database is at revision {revision}")
+    return {"revision": revision}
+
+
+def _activate(actor: Actor, code: str) -> None:
+    with unit_of_work() as session:
+        hospital = _get_hospital(code)
+        if hospital.status is not HospitalStatus.PROVISIONING:
+            return  # a try that died between serving and saying so
+        hospital.status = HospitalStatus.ACTIVE
+        hospital.schema_revision = head_revision("hospital")
+        record_platform_change(
+            session,
+            actor,
+            "hospital.activate",
+            subject_type="hospital",
+            subject_id=hospital.id,
+            hospital_id=hospital.id,
+            changes={"status": [HospitalStatus.PROVISIONING.value, HospitalStatus.ACTIVE.value]},
+            risk="medium",
+        )
+    tenancy().registry.forget()
