@@ -12,9 +12,10 @@ from app.cli.outcomes import Exit, explains_errors, fail, put
 from app.core.actor import system_actor
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.operators import create_operator
-from app.tenancy.administration import NoAdministrativeAddress
+from app.tenancy.administration import NoAdministrativeAddress, administered_cluster
 from app.tenancy.bootstrap import CentralPlace, bootstrap
 from app.tenancy.models import OperatorRole
+from app.tenancy.template import ensure_template
 
 platform_commands = AppGroup("platform", help="The platform as a whole.")
 
@@ -36,6 +37,7 @@ def bootstrap_command(region: str, as_json: bool) -> None:
         CentralPlace(database=url.database, role=url.username, password=str(url.password)),
         region=region,
     )
+    ensure_template(administered_cluster())
     put({"database": url.database, "role": url.username}, as_json=as_json)
 
 

@@ -11,13 +11,15 @@ from app import create_app
 from app.cli.demo import ensure_demo, write_demo_json
 from app.cli.installation import Installation
 from app.config import Settings
+from app.tenancy.administration import administered_cluster
 from app.tenancy.bootstrap import CentralPlace, bootstrap
+from app.tenancy.template import ensure_template
 
 DEMO_FILE = "demo.json"
 
 
 def make_platform(installation: Installation, admin_url: str) -> None:
-    """Make or update the central database, the roles and the golden template on a PostgreSQL server."""
+    """Make or update the central database and the roles on a PostgreSQL server."""
     bootstrap(
         admin_url,
         CentralPlace(installation.central_database, installation.central_role, installation.central_password),
@@ -36,6 +38,7 @@ def main() -> int:
     make_platform(Installation(var), admin_url)
     app = create_app()
     with app.app_context():
+        ensure_template(administered_cluster())
         say("Looking after the two demo hospitals")
         accounts = ensure_demo(app)
     write_demo_json(var / DEMO_FILE, os.environ["BASE_URL"], accounts)

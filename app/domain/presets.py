@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,10 +40,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def register() -> None:
-    """Have every new hospital filled with the presets, and given its first administrator."""
-    for seeder in (seed_permissions, seed_roles, seed_settings, seed_departments, seed_services, seed_formulary):
-        seeds_new_hospitals(seeder)
+    """Have every new hospital start with the presets, and given its first administrator."""
+    seeders = (seed_permissions, seed_roles, seed_settings, seed_departments, seed_services, seed_formulary)
+    seeds_new_hospitals(seeders, presets_digest)
     writes_administrators(write_first_administrator)
+
+
+@cache
+def presets_digest() -> str:
+    """Return a digest of all that the seeders write."""
+    roles = {code: (name, sorted(permissions)) for code, (name, permissions) in ROLE_PRESETS.items()}
+    medicines = [asdict(entry) for entry in starting_formulary()]
+    services = [asdict(entry) for entry in STARTING_SERVICES]
+    permissions = sorted(permission.code for permission in list_permissions("hospital"))
+    facts = (permissions, roles, SETTINGS, DEPARTMENTS, services, medicines)
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def seed_permissions() -> None:

@@ -26,6 +26,7 @@ from app.tenancy.models import HospitalStatus
 from app.tenancy.registry import HospitalEntry, Registry
 
 _bound: ContextVar[HospitalEntry | None] = ContextVar("bound_hospital", default=None)
+_template: ContextVar[sa.Engine | None] = ContextVar("bound_template", default=None)
 
 SERVING = frozenset({HospitalStatus.ACTIVE})
 
@@ -100,5 +101,21 @@ def _refuse_unless(hospital: HospitalEntry, statuses: frozenset[HospitalStatus])
     raise UnknownHospital
 
 
+@contextmanager
+def bind_template(engine: sa.Engine) -> Iterator[None]:
+    """Bind what happens inside to a database that is no hospital's: the golden template, while it is filled."""
+    if _bound.get() is not None:
+        raise HospitalAlreadyBound("a template is filled outside every hospital")
+    token = _template.set(engine)
+    try:
+        yield
+    finally:
+        db.session.remove()
+        _template.reset(token)
+
+
 def _bound_engine() -> sa.Engine:
+    template = _template.get()
+    if template is not None:
+        return template
     return tenancy().engines.get(bound_hospital())

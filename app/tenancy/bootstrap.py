@@ -1,4 +1,4 @@
-"""An empty PostgreSQL server becomes a platform: roles, central database, register entries, golden template."""
+"""An empty PostgreSQL server becomes a platform: roles, central database, register entries."""
 
 from __future__ import annotations
 
@@ -50,4 +50,3 @@ def bootstrap(admin_url: str, place: CentralPlace, *, region: str = "vn") -> Non
             insert(PlatformPermission).on_conflict_do_nothing(),
             [{"code": entry.code} for entry in list_permissions("admin")],
         )
-    cluster.ensure_template()

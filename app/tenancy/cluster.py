@@ -1,4 +1,4 @@
-"""A PostgreSQL server made fit for hospitals: group roles, the central database, the golden template.
+"""A PostgreSQL server made fit for hospitals: group roles, the central database, logins and who may connect.
 
 Everything here needs an administrative address and is safe to repeat; web processes are never given one.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.pool import NullPool
 
-from app.tenancy.schema import head_revision, upgrade
+from app.tenancy.schema import upgrade
 
 GROUP_ROLES: tuple[LiteralString, ...] = (
     "vien_owner",
@@ -26,7 +26,12 @@ GROUP_ROLES: tuple[LiteralString, ...] = (
     "vien_central_app",
 )
 BOOTSTRAP_LOCK = 7_310_001
-TEMPLATE_PREFIX = "vien_template_"
+LOGIN_SETTINGS: tuple[tuple[LiteralString, LiteralString], ...] = (
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("timezone", "UTC"),
+)
 
 
 class Cluster:
@@ -47,7 +52,7 @@ class Cluster:
             yield connection
 
     @contextmanager
-    def _alone(self) -> Iterator[psycopg.Connection[Any]]:
+    def alone(self) -> Iterator[psycopg.Connection[Any]]:
         """Open a connection when nobody else prepares this server; its end lets the next one in."""
         with self.connect() as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (BOOTSTRAP_LOCK,))
@@ -64,7 +69,7 @@ class Cluster:
 
     def prepare(self) -> None:
         """Make the group roles and close the maintenance databases to everybody else."""
-        with self._alone() as connection:
+        with self.alone() as connection:
             for role in GROUP_ROLES:
                 if not role_exists(connection, role):
                     connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
@@ -75,7 +80,7 @@ class Cluster:
 
     def create_central(self, database: str, role: str, password: str) -> None:
         """Make the central database and the web's role there, and bring its schema to the newest revision."""
-        with self._alone() as connection:
+        with self.alone() as connection:
             if not database_exists(connection, database):
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER vien_central_owner TEMPLATE template0").format(
@@ -92,49 +97,20 @@ class Cluster:
         with self.engine(database) as engine, engine.connect() as connection:
             upgrade(history, connection)
 
-    def ensure_template(self) -> str:
-        """Return the golden template's name, building it when there is none at the newest revision."""
-        name = template_name()
-        with self._alone() as connection:
-            if not is_template(connection, name):
-                self._build_template(connection, name)
-        return name
-
-    def _build_template(self, connection: psycopg.Connection[Any], name: str) -> None:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER vien_owner TEMPLATE template0").format(sql.Identifier(name))
-        )
-        revoke_public(connection, name)
-        self.migrate(name, "hospital")
-        connection.execute(
-            sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name))
-        )
-
-
-def template_name() -> str:
-    """Return the name of the golden template at the newest revision."""
-    return TEMPLATE_PREFIX + head_revision("hospital")
-
 
 def create_login(connection: psycopg.Connection[Any], role: str, password: str, *, member_of: str, limit: int) -> None:
     """Make a login role, or set its password anew, with the limits that hold whatever pool is in between."""
-    verb = "ALTER" if role_exists(connection, role) else "CREATE"
-    connection.execute(
-        sql.SQL("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}").format(
-            sql.SQL("ALTER" if verb == "ALTER" else "CREATE"), sql.Identifier(role), limit, password
-        )
-    )
-    connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), sql.Identifier(role)))
-    for setting, value in (
-        ("statement_timeout", "30s"),
-        ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "60s"),
-        ("timezone", "UTC"),
-    ):
-        connection.execute(
-            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(setting), value)
-        )
+    verb = sql.SQL("ALTER" if role_exists(connection, role) else "CREATE")
+    name = sql.Identifier(role)
+    statements = [
+        sql.SQL("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}").format(verb, name, limit, password),
+        sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), name),
+        *(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), value)
+            for setting, value in LOGIN_SETTINGS
+        ),
+    ]
+    connection.execute(sql.SQL("; ").join(statements))  # together: all of it or nothing
 
 
 def revoke_public(connection: psycopg.Connection[Any], database: str) -> None:
@@ -163,12 +139,6 @@ def owns_database(connection: psycopg.Connection[Any], database: str) -> bool:
     """Tell whether the present role may change who connects to a database."""
     query = "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s"
     row = connection.execute(query, (database,)).fetchone()
-    return row is not None and row[0]
-
-
-def is_template(connection: psycopg.Connection[Any], database: str) -> bool:
-    """Tell whether a database is a finished golden template; a half-made one is not marked yet."""
-    row = connection.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", (database,)).fetchone()
     return row is not None and row[0]
 
 

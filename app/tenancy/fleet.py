@@ -6,7 +6,6 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,9 +72,8 @@ class FleetTotals:
         return self.by_condition.get(Condition(condition), 0)
 
 
-@cache
 def newest_revision() -> str:
-    """Return the revision that hospitals' databases should be at; it does not change while a process runs."""
+    """Return the revision that hospitals' databases should be at."""
     return head_revision("hospital")
 
 

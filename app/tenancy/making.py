@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +21,9 @@ from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import administer, platform_keyring
 from app.tenancy.audit import record_platform_change
 from app.tenancy.binding import bind_hospital, tenancy
-from app.tenancy.cluster import allow_connect, create_login, database_exists, new_password, revoke_public
-from app.tenancy.errors import UnknownHospital
+from app.tenancy.cluster import Cluster, allow_connect, create_login, database_exists, new_password, revoke_public
+from app.tenancy.engines import connect
+from app.tenancy.errors import UnknownHospital, WrongDatabase
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Listener, Work, perform
 from app.tenancy.ledger.requests import find_unfinished, request_operation, retry_operation
@@ -37,19 +40,19 @@ from app.tenancy.provisioning import (
     CREATE,
     FirstAdministrator,
     list_administrator_writers,
-    list_seeders,
 )
+from app.tenancy.registry import Whereabouts
 from app.tenancy.schema import head_revision
-from app.tenancy.vault import open_password, seal_password
+from app.tenancy.template import ensure_template, is_template, template_name
+from app.tenancy.vault import seal_password
 
 CONNECTION_LIMIT = 40
+CONNECT_SECONDS = 5
 STEPS = {
     "place": _l("Choose where the database is to be"),
     "database": _l("Make the database and its role"),
-    "identity": _l("Write into the database whose it is"),
-    "content": _l("Fill in settings, departments, roles, prices and medicines"),
+    "identity": _l("Write into the database whose it is, and see that it answers so"),
     "administrator": _l("Hand over to the first administrator"),
-    "check": _l("See whether the database answers as the hospital's own"),
     "activate": _l("Let the hospital serve"),
 }
 PROVISIONING = frozenset({HospitalStatus.PROVISIONING})
@@ -89,28 +92,47 @@ def _operation_of(actor: Actor, code: str) -> UUID | None:
 
 @operation(CREATE, title=_l("Create hospital"), takes_hospital=True, steps=STEPS, quick=True, retry_seconds=300)
 def make_hospital(work: Work) -> dict[str, Any]:
-    """Give a registered hospital its database, fill it, and let it serve."""
+    """Give a registered hospital a copy of the golden template, and let it serve."""
     code = work.code
-    work.step("place", lambda: _choose_place(code, work.arguments.get("cluster")))
-    work.step("database", lambda: _create_database(code))
-    work.step("identity", lambda: _write_identity(code))
-    work.step("content", lambda: _fill(code))
+    chosen: list[Site] = []
+    work.step("place", lambda: chosen.append(_choose_place(code, work.arguments.get("cluster"))))
+    site = chosen[0] if chosen else _find_site(code)
+    work.step("database", lambda: _create_database(site))
+    work.step("identity", lambda: _claim(site))
     work.step("administrator", lambda: _hand_over(work.actor, code))
-    work.step("check", lambda: _check(code))
     work.step("activate", lambda: _activate(work.actor, code))
     return {"code": code}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a hospital is made: its server, and how its own role signs in there."""
+
+    hospital_id: UUID
+    code: str
+    display_name: str
+    is_demo: bool
+    cluster: Cluster
+    place: Whereabouts
+
+
+def _find_site(code: str) -> Site:
+    """Return where an earlier try has begun to make a hospital."""
+    with unit_of_work():
+        return _site_of(_get_hospital(code))
+
+
+def _site_of(hospital: Hospital) -> Site:
+    place = tenancy().registry.entry_of(hospital).whereabouts
+    if hospital.database is None or place is None:
+        raise RuntimeError(f"hospital {hospital.code} has no place yet")
+    cluster = administer(hospital.database.cluster)
+    return Site(hospital.id, hospital.code, hospital.display_name, hospital.is_demo, cluster, place)
 
 
 def _get_hospital(code: str) -> Hospital:
     query = sa.select(Hospital).where(Hospital.code == code).options(joinedload(Hospital.database))
     return db.session.scalars(query).one()
-
-
-def _place(code: str) -> HospitalDatabase:
-    database = _get_hospital(code).database
-    if database is None:
-        raise RuntimeError(f"hospital {code} has no place yet")
-    return database
 
 
 def new_place(hospital_id: UUID, cluster_id: UUID) -> HospitalDatabase:
@@ -128,26 +150,36 @@ def new_place(hospital_id: UUID, cluster_id: UUID) -> HospitalDatabase:
     return place
 
 
-def _choose_place(code: str, cluster_name: str | None) -> None:
+def _choose_place(code: str, cluster_name: str | None) -> Site:
     with unit_of_work() as session:
         hospital = _get_hospital(code)
         if hospital.database is None:
             cluster = choose_cluster(hospital.region, cluster_name)
-            session.add(new_place(hospital.id, cluster.id))
+            hospital.database = new_place(hospital.id, cluster.id)
+            hospital.database.cluster = cluster
+            session.flush()
+        return _site_of(hospital)
 
 
-def _create_database(code: str) -> None:
-    with unit_of_work():
-        place = _place(code)
-        name, role, password = place.database_name, place.login_role, open_password(platform_keyring(), place)
-        cluster = administer(place.cluster)
-    template = cluster.ensure_template()
-    with cluster.connect() as connection:
-        create_login(connection, role, password, member_of="vien_app", limit=CONNECTION_LIMIT)
-        if not database_exists(connection, name):
-            copy_database(connection, name, template)
-        revoke_public(connection, name)
-        allow_connect(connection, name, role)
+def _create_database(site: Site) -> None:
+    """Make role and database at the same time: the copy is what takes long."""
+    template, name, role = template_name(), site.place.database, site.place.role
+    with site.cluster.connect() as connection:
+        if not is_template(connection, template):
+            ensure_template(site.cluster)
+        with ThreadPoolExecutor(1) as beside:
+            login = beside.submit(_create_login, site)
+            if not database_exists(connection, name):
+                copy_database(connection, name, template)
+            login.result()
+        with connection.transaction():
+            revoke_public(connection, name)
+            allow_connect(connection, name, role)
+
+
+def _create_login(site: Site) -> None:
+    with site.cluster.connect() as connection:
+        create_login(connection, site.place.role, site.place.password, member_of="vien_app", limit=CONNECTION_LIMIT)
 
 
 def copy_database(connection: psycopg.Connection[Any], name: str, template: str) -> None:
@@ -159,25 +191,21 @@ def copy_database(connection: psycopg.Connection[Any], name: str, template: str)
     )
 
 
-def _write_identity(code: str) -> None:
-    with unit_of_work():
-        hospital = _get_hospital(code)
-        facts = (hospital.id, hospital.code, hospital.display_name, hospital.is_demo)
-        place = _place(code)
-        name, cluster = place.database_name, administer(place.cluster)
-    with cluster.connect(name) as connection:
+def _claim(site: Site) -> dict[str, Any]:
+    """Say whose the database is, as the hospital's own role, and see that it answers so at the newest revision."""
+    with connect(site.place, CONNECT_SECONDS) as connection:
         connection.execute(
-            "INSERT INTO hospital_info (hospital_id, code, name, is_demo) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (only_row) DO NOTHING",
-            facts,
+            "SELECT vien_claim_database(%s, %s, %s, %s)",
+            (site.hospital_id, site.code, site.display_name, site.is_demo),
         )
-
-
-def _fill(code: str) -> None:
-    tenancy().registry.forget()
-    with bind_hospital(code, statuses=PROVISIONING), unit_of_work():
-        for seeder in list_seeders():
-            seeder()
+        connection.commit()
+        found = connection.execute(
+            "SELECT hospital_id, current_database(), current_user, version_num FROM hospital_info, alembic_version"
+        ).fetchone()
+    expected = (site.hospital_id, site.place.database, site.place.role, head_revision("hospital"))
+    if found != expected:
+        raise WrongDatabase(f"expected {expected}, the database says {found}")
+    return {"revision": expected[-1]}
 
 
 def _hand_over(actor: Actor, code: str) -> None:
@@ -185,6 +213,7 @@ def _hand_over(actor: Actor, code: str) -> None:
     waiting = _find_administrator(code)
     if waiting is None:
         return
+    tenancy().registry.forget()
     with bind_hospital(code, statuses=PROVISIONING), unit_of_work():
         for writer in list_administrator_writers():
             writer(actor, waiting)
@@ -202,16 +231,6 @@ def _find_administrator(code: str) -> FirstAdministrator | None:
         if row is None or row.password_hash is None:
             return None
         return FirstAdministrator(row.username, row.full_name, row.password_hash)
-
-
-def _check(code: str) -> dict[str, Any]:
-    """Ask the database, through the way that portals take, whether it is the hospital's and at the newest revision."""
-    with bind_hospital(code, statuses=PROVISIONING) as hospital, unit_of_work() as session:
-        query = sa.text("SELECT version_num FROM alembic_version")
-        revision = session.connection(bind_arguments={"bind": tenancy().engines.get(hospital)}).scalar(query)
-    if revision != head_revision("hospital"):
-        raise RuntimeError(f"the database is at revision {revision}")
-    return {"revision": revision}
 
 
 def _activate(actor: Actor, code: str) -> None:

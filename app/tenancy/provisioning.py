@@ -5,8 +5,9 @@ A portal only registers it; a worker or command, which holds the administrative 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -44,6 +45,7 @@ CREATE = "hospital.create"
 
 Seeder = Callable[[], None]
 _seeders: list[Seeder] = []
+_digests: list[Callable[[], str]] = []
 AdministratorWriter = Callable[[Actor, "FirstAdministrator"], None]
 _administrator_writers: list[AdministratorWriter] = []
 
@@ -76,10 +78,10 @@ class HospitalRequest:
     administrator: FirstAdministrator | None = None
 
 
-def seeds_new_hospitals(seeder: Seeder) -> Seeder:
-    """Register what fills a new hospital's database; it runs bound to the hospital and must be repeatable."""
-    _seeders.append(seeder)
-    return seeder
+def seeds_new_hospitals(seeders: Sequence[Seeder], digest: Callable[[], str]) -> None:
+    """Register what every hospital starts with, and the digest of it: another digest makes another template."""
+    _seeders[:] = seeders
+    _digests[:] = [digest]
 
 
 def writes_administrators(writer: AdministratorWriter) -> AdministratorWriter:
@@ -99,8 +101,13 @@ def check_code(code: str) -> None:
 
 
 def list_seeders() -> list[Seeder]:
-    """Return what fills a new hospital, in order."""
+    """Return what fills the golden template, in order."""
     return list(_seeders)
+
+
+def presets_digest() -> str:
+    """Return eight letters that change when what hospitals start with does."""
+    return sha256("".join(digest() for digest in _digests).encode()).hexdigest()[:8]
 
 
 def list_administrator_writers() -> list[AdministratorWriter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -25,8 +26,9 @@ def alembic_config(history: History) -> Config:
     return config
 
 
+@cache
 def head_revision(history: History) -> str:
-    """Return the newest revision of a history."""
+    """Return the newest revision of a history; it does not change while a process runs."""
     head = ScriptDirectory.from_config(alembic_config(history)).get_current_head()
     if head is None:
         raise RuntimeError(f"the history {history} has no revisions")

@@ -61,16 +61,20 @@ def _machine() -> str:
 
 def claim_operation(operation_id: UUID, runner: str) -> bool:
     """Take an operation that waits, or whose runner is dead or was not heard of for the length of a lease."""
+    stale = Operation.heartbeat_at < sa.func.now() - sa.text(f"interval '{LEASE_SECONDS} seconds'")
+    if _claim(operation_id, runner, stale):
+        return True
     with db.engine.connect() as connection:
         holder = connection.scalar(sa.select(Operation.runner).where(Operation.id == operation_id))
-    stale = Operation.heartbeat_at < sa.func.now() - sa.text(f"interval '{LEASE_SECONDS} seconds'")
-    if is_dead(holder):
-        stale = sa.or_(stale, Operation.runner == holder)
+    return is_dead(holder) and _claim(operation_id, runner, Operation.runner == holder)
+
+
+def _claim(operation_id: UUID, runner: str, left: sa.ColumnElement[bool]) -> bool:
     taken = (
         sa.update(Operation)
         .where(
             Operation.id == operation_id,
-            sa.or_(Operation.state == OperationState.QUEUED, sa.and_(Operation.state == OperationState.RUNNING, stale)),
+            sa.or_(Operation.state == OperationState.QUEUED, sa.and_(Operation.state == OperationState.RUNNING, left)),
         )
         .values(
             state=OperationState.RUNNING,
@@ -88,11 +92,17 @@ def take_hospitals(hospital_ids: list[UUID], runner: str, purpose: str) -> set[U
     """Take the right to change hospitals as a whole; return those that were free, or were ours already."""
     if not hospital_ids:
         return set()
+    taken = _take(hospital_ids, [runner], runner, purpose)
+    refused = [one for one in hospital_ids if one not in taken]
+    if not refused:
+        return taken
     with db.engine.connect() as connection:
-        holders = connection.scalars(
-            sa.select(HospitalLease.runner).where(HospitalLease.hospital_id.in_(hospital_ids)).distinct()
-        )
-        dead = [holder for holder in holders if is_dead(holder)]
+        query = sa.select(HospitalLease.runner).where(HospitalLease.hospital_id.in_(refused)).distinct()
+        dead = [holder for holder in connection.scalars(query) if is_dead(holder)]
+    return taken | _take(refused, dead, runner, purpose) if dead else taken
+
+
+def _take(hospital_ids: list[UUID], from_whom: list[str], runner: str, purpose: str) -> set[UUID]:
     expires = sa.func.now() + sa.text(f"interval '{LEASE_SECONDS} seconds'")
     wanted = insert(HospitalLease).values(
         [{"hospital_id": one, "runner": runner, "purpose": purpose, "expires_at": expires} for one in hospital_ids]
@@ -100,7 +110,7 @@ def take_hospitals(hospital_ids: list[UUID], runner: str, purpose: str) -> set[U
     taken = wanted.on_conflict_do_update(
         index_elements=["hospital_id"],
         set_={"runner": runner, "purpose": purpose, "expires_at": expires},
-        where=sa.or_(HospitalLease.expires_at < sa.func.now(), HospitalLease.runner.in_([runner, *dead])),
+        where=sa.or_(HospitalLease.expires_at < sa.func.now(), HospitalLease.runner.in_(from_whom)),
     ).returning(HospitalLease.hospital_id)
     with db.engine.begin() as connection:
         return set(connection.scalars(taken))

@@ -9,6 +9,17 @@ down_revision = "h001"
 branch_labels = None
 depends_on = None
 
+# The hospital's own role may say whose a new database is, once; what is said is never changed that way.
+CLAIM = """
+CREATE FUNCTION vien_claim_database(hospital uuid, hospital_code text, hospital_name text, demo boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO hospital_info (hospital_id, code, name, is_demo) VALUES (hospital, hospital_code, hospital_name, demo)
+    ON CONFLICT (only_row) DO NOTHING
+$$;
+REVOKE ALL ON FUNCTION vien_claim_database(uuid, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vien_claim_database(uuid, text, text, boolean) TO vien_app;
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON settings, services, files, file_links TO vien_app;
 """
@@ -80,10 +91,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_file_links_file_id"), "file_links", ["file_id"], unique=False)
     op.create_index(op.f("ix_file_links_patient_id"), "file_links", ["patient_id"], unique=False)
     op.create_index("ix_file_links_subject", "file_links", ["subject_type", "subject_id"], unique=False)
+    op.execute(CLAIM)
     op.execute(GRANTS)
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION vien_claim_database(uuid, text, text, boolean)")
     op.drop_index("ix_file_links_subject", table_name="file_links")
     op.drop_index(op.f("ix_file_links_patient_id"), table_name="file_links")
     op.drop_index(op.f("ix_file_links_file_id"), table_name="file_links")

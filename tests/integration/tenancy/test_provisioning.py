@@ -35,10 +35,8 @@ from tests.support.platform import ACTOR, Platform
 WORK = {
     "place": "_choose_place",
     "database": "_create_database",
-    "identity": "_write_identity",
-    "content": "_fill",
+    "identity": "_claim",
     "administrator": "_hand_over",
-    "check": "_check",
     "activate": "_activate",
 }
 

@@ -12,10 +12,10 @@ from flask import Flask
 from psycopg import sql
 
 from app.core.ids import new_id
-from app.tenancy import cluster as cluster_module
-from app.tenancy import migrating
-from app.tenancy.cluster import Cluster, is_template, template_name
+from app.tenancy import migrating, template
+from app.tenancy.cluster import Cluster
 from app.tenancy.schema import LOCK_TIMEOUT, STATEMENT_TIMEOUT, head_revision, upgrade
+from app.tenancy.template import ensure_template, is_template, template_name
 from tests.support.platform import Platform
 
 
@@ -95,10 +95,11 @@ def test_a_migration_that_takes_too_long_is_given_up_and_leaves_nothing(
 
 @pytest.fixture
 def own_template(platform: Platform, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A golden template under a name that nobody else uses."""
-    monkeypatch.setattr(cluster_module, "TEMPLATE_PREFIX", f"vt_{new_id().hex[-12:]}_")
+    """A golden template under a name that nobody else uses, inside an application context."""
+    monkeypatch.setattr(template, "TEMPLATE_PREFIX", f"vt_{new_id().hex[-12:]}_")
     name = template_name()
-    yield name
+    with app.app_context():
+        yield name
     with platform.cluster.connect() as connection:
         if is_template(connection, name):
             connection.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE false").format(sql.Identifier(name)))
@@ -113,11 +114,11 @@ def state_of(platform: Platform, name: str) -> tuple[int, bool, bool] | None:
 
 
 def test_a_template_that_is_whole_is_kept(platform: Platform, own_template: str) -> None:
-    assert platform.cluster.ensure_template() == own_template
+    assert ensure_template(platform.cluster) == own_template
     made = state_of(platform, own_template)
     assert made is not None
     assert made[1:] == (True, False)
-    platform.cluster.ensure_template()
+    ensure_template(platform.cluster)
     assert state_of(platform, own_template) == made
 
 
@@ -133,11 +134,11 @@ def test_a_template_that_was_left_half_made_is_made_anew(
     with monkeypatch.context() as patched:
         patched.setattr(Cluster, "migrate", die)
         with pytest.raises(KilledError):
-            platform.cluster.ensure_template()
+            ensure_template(platform.cluster)
     half = state_of(platform, own_template)
     assert half is not None
     assert half[1:] == (False, True)
-    platform.cluster.ensure_template()
+    ensure_template(platform.cluster)
     whole = state_of(platform, own_template)
     assert whole is not None
     assert whole[0] != half[0]
@@ -145,8 +146,12 @@ def test_a_template_that_was_left_half_made_is_made_anew(
 
 
 def test_two_that_want_the_template_at_once_make_one(platform: Platform, own_template: str) -> None:
+    def make(_number: int) -> str:
+        with platform.app.app_context():
+            return ensure_template(Cluster(platform.servers.admin_url))
+
     with ThreadPoolExecutor(2) as pool:
-        names = list(pool.map(lambda _number: Cluster(platform.servers.admin_url).ensure_template(), range(2)))
+        names = list(pool.map(make, range(2)))
     assert names == [own_template] * 2
 
 

@@ -1,0 +1,115 @@
+"""The pen with which whoever performs an operation writes into the ledger, and nobody else can.
+
+That a step is finished is written together with what comes after it. Notes do not wait for the disk: one that a power
+cut takes away is a step done twice, which every step allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core.db import db
+from app.core.ids import new_id
+from app.tenancy.ledger.errors import LeaseLost, OperationCancelled
+from app.tenancy.models import Operation, OperationState, OperationStep, StepState
+
+WITHOUT_WAITING_FOR_THE_DISK = sa.text("SET LOCAL synchronous_commit = off")
+NOW = sa.func.clock_timestamp()
+
+
+class Pen:
+    """Writes for one runner of one operation."""
+
+    def __init__(self, operation_id: UUID, runner: str) -> None:
+        self._id = operation_id
+        self._runner = runner
+        self._finished: tuple[str, dict[str, Any]] | None = None
+
+    def read_steps(self) -> dict[str, dict[str, Any]]:
+        """Return the details of the steps that are done."""
+        query = sa.select(OperationStep.step, OperationStep.details).where(
+            OperationStep.operation_id == self._id, OperationStep.state == StepState.DONE
+        )
+        with db.engine.connect() as connection:
+            return {row.step: dict(row.details) for row in connection.execute(query)}
+
+    def begin(self, step: str) -> None:
+        """Note that a step begins; raises like `write`."""
+        with self._writing() as connection:
+            self._keep_hold(connection, {})
+            self._upsert(connection, step, StepState.RUNNING)
+
+    def finish(self, step: str, details: dict[str, Any]) -> None:
+        """Remember that a step is done; it is written with the next note."""
+        self._finished = (step, details)
+
+    def fail(self, step: str, error: str) -> None:
+        """Note that a step failed."""
+        with self._writing() as connection:
+            self._upsert(connection, step, StepState.FAILED, error=error)
+
+    def write(self, **values: Any) -> None:
+        """Note how far it is; raises LeaseLost where another runner has taken over, OperationCancelled where asked."""
+        with self._writing() as connection:
+            self._keep_hold(connection, values)
+
+    def end(self, state: OperationState, **values: Any) -> None:
+        """Write how it ended and let go of it; nothing where another runner has it."""
+        ended = None if state is OperationState.QUEUED else NOW
+        with db.engine.begin() as connection:
+            self._write_finished(connection)
+            connection.execute(
+                sa.update(Operation)
+                .where(Operation.id == self._id, Operation.runner == self._runner)
+                .values(state=state, runner=None, finished_at=ended, **values)
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with db.engine.begin() as connection:
+            connection.execute(WITHOUT_WAITING_FOR_THE_DISK)
+            self._write_finished(connection)
+            yield connection
+
+    def _keep_hold(self, connection: sa.Connection, values: dict[str, Any]) -> None:
+        kept = (
+            sa.update(Operation)
+            .where(Operation.id == self._id, Operation.runner == self._runner)
+            .values(heartbeat_at=sa.func.now(), **values)
+            .returning(Operation.cancel_requested_at)
+        )
+        row = connection.execute(kept).one_or_none()
+        if row is None:
+            raise LeaseLost
+        if row.cancel_requested_at is not None:
+            connection.commit()  # what is done is done
+            raise OperationCancelled
+
+    def _write_finished(self, connection: sa.Connection) -> None:
+        if self._finished is not None:
+            (step, details), self._finished = self._finished, None
+            self._upsert(connection, step, StepState.DONE, details=details)
+
+    def _upsert(
+        self,
+        connection: sa.Connection,
+        step: str,
+        state: StepState,
+        *,
+        error: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        ended = None if state is StepState.RUNNING else NOW
+        changed: dict[str, Any] = {"state": state, "finished_at": ended, "error": error, "details": details or {}}
+        if state is StepState.RUNNING:
+            changed["started_at"] = NOW
+        row = insert(OperationStep).values(
+            {"id": new_id(), "operation_id": self._id, "step": step, "started_at": NOW, **changed}
+        )
+        connection.execute(row.on_conflict_do_update(index_elements=["operation_id", "step"], set_=changed))
