@@ -9,11 +9,14 @@ from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
 import click
+import psycopg
 from flask_babel import force_locale
+from sqlalchemy.exc import OperationalError
 
 from app.core.errors import InvalidValue, NotFound, VienError
 from app.tenancy.errors import HospitalBusy
-from app.tenancy.ledger.errors import OperationTaken
+from app.tenancy.ledger.errors import OperationCancelled, OperationTaken
+from app.tenancy.ledger.performing import first_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,6 +43,10 @@ def explains_errors(command: Command) -> Command:
                 return command(*args, **kwargs)
             except VienError as error:
                 fail(str(error), _exit_of(error), remedy=str(error.remedy or ""))
+            except OperationCancelled:
+                fail("the work was cancelled", Exit.FAILED, "Take it up again: flask platform retry OPERATION")
+            except (psycopg.OperationalError, OperationalError) as error:
+                fail(f"a database does not answer: {first_line(error)}", Exit.FAILED, "Nothing is lost; try again.")
 
     return run  # type: ignore[return-value]
 
