@@ -31,11 +31,11 @@ from app.core.db import db
 from app.core.logging import bind_log, clear_log, get_logger
 from app.core.queue import PERFORM, QUEUES, BadJob, Envelope, JobKind, begin, get_kind, verify
 from app.tenancy.binding import bind_hospital, tenancy
-from app.tenancy.errors import HospitalNotReady, HospitalSuspended, UnknownHospital
+from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
 
 log = get_logger(__name__)
 
-NOT_SERVED = (HospitalNotReady, HospitalSuspended, UnknownHospital)
+NOT_SERVED = (HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital)
 WORKER_TTL_SECONDS = 90
 LONGEST_PAUSE = 5.0
 

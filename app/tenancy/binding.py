@@ -18,6 +18,7 @@ from app.tenancy.engines import EngineCache
 from app.tenancy.errors import (
     HospitalAlreadyBound,
     HospitalNotReady,
+    HospitalPaused,
     HospitalSuspended,
     NoHospitalBound,
     UnknownHospital,
@@ -67,7 +68,7 @@ def bound_hospital() -> HospitalEntry:
 def bind_hospital(code: str, *, statuses: frozenset[HospitalStatus] = SERVING) -> Iterator[HospitalEntry]:
     """Bind what happens inside to one hospital.
 
-    Raises UnknownHospital, HospitalSuspended or HospitalNotReady where it may not be served, and
+    Raises UnknownHospital, HospitalSuspended, HospitalPaused or HospitalNotReady where it may not be served, and
     HospitalAlreadyBound inside another binding.
     """
     unbind, hospital = enter_hospital(tenancy().registry.get_by_code(code), statuses)
@@ -93,6 +94,8 @@ def enter_hospital(
 
 def _refuse_unless(hospital: HospitalEntry, statuses: frozenset[HospitalStatus]) -> None:
     if hospital.status in statuses:
+        if hospital.paused:
+            raise HospitalPaused
         return
     if hospital.status is HospitalStatus.SUSPENDED:
         raise HospitalSuspended

@@ -17,6 +17,15 @@ class HospitalNotReady(Unavailable):
     default_message = _l("The hospital's database is being made. This takes a few seconds.")
 
 
+class HospitalPaused(Unavailable):
+    """The hospital's database is being exchanged: a matter of seconds."""
+
+    title = _l("This hospital is being moved or restored")
+    default_message = _l("The hospital's database is being exchanged. This takes a few seconds.")
+    remedy = _l("Please try again in a moment. Nothing that was confirmed is lost.")
+    retry_after = 5
+
+
 class HospitalSuspended(Unavailable):
     title = _l("This hospital is suspended")
     default_message = _l("Access to this hospital is suspended for the time being. Its data is kept untouched.")

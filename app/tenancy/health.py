@@ -90,7 +90,10 @@ def list_entries() -> list[HospitalEntry]:
     with unit_of_work() as session:
         query = (
             sa.select(Hospital)
-            .where(Hospital.status.in_((HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED)))
+            .where(
+                Hospital.status.in_((HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED)),
+                Hospital.paused_at.is_(None),  # for these seconds it is meant not to answer
+            )
             .options(joinedload(Hospital.database))
             .order_by(Hospital.code)
         )

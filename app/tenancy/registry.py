@@ -60,6 +60,7 @@ class HospitalEntry:
     custom_domain: str | None
     is_demo: bool
     whereabouts: Whereabouts | None
+    paused: bool = False
 
 
 class Registry:
@@ -132,6 +133,7 @@ class Registry:
             custom_domain=hospital.custom_domain,
             is_demo=hospital.is_demo,
             whereabouts=self._whereabouts(hospital) if with_place else None,
+            paused=hospital.paused_at is not None,
         )
 
     def _whereabouts(self, hospital: Hospital) -> Whereabouts | None:

@@ -127,7 +127,7 @@ class Platform:
         self._drop_further_hospitals()
         with self.admin() as connection:
             _empty(connection, "central")
-            connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL")
+            connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
         with self.app.app_context():
             tenancy().registry.forget()
             limiter.reset()
@@ -145,7 +145,10 @@ class Platform:
                 " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
                 (list(CODES),),
             ).fetchall()
-            if not further:
+            left = connection.execute(
+                "SELECT hospital_id, database_name, login_role FROM retired_databases WHERE dropped_at IS NULL"
+            ).fetchall()
+            if not further and not left:
                 return
             ids = [row[0] for row in further]
             _empty(connection, "central")
@@ -157,7 +160,7 @@ class Platform:
         with self.app.app_context():
             tenancy().engines.dispose()
         with self.cluster.connect() as connection:
-            for _, database, role in further:
+            for _, database, role in [*further, *left]:
                 if database:
                     connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
                     connection.execute(f'DROP ROLE IF EXISTS "{role}"')

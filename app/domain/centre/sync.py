@@ -20,7 +20,7 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.audit.outbox import has_events, place_events, read_events
 from app.domain.centre.queries import count_rows, list_present, read_patients, read_patients_after
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
-from app.tenancy.errors import HospitalNotReady, HospitalSuspended, UnknownHospital
+from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
 from app.tenancy.index import deactivate, index_patients, list_indexed
 from app.tenancy.models import RunStatus, SyncRun
 from app.tenancy.sync import (
@@ -37,7 +37,7 @@ from app.tenancy.sync import (
 log = get_logger(__name__)
 
 BATCH = 500
-NOT_SERVED = (HospitalNotReady, HospitalSuspended, UnknownHospital)
+NOT_SERVED = (HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital)
 EVENTS, FULL = "events", "full"
 
 

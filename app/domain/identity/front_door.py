@@ -33,7 +33,14 @@ from app.domain.identity.totp import is_enrolled
 from app.domain.patients.cccd import parse_cccd
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
-from app.tenancy.errors import HospitalNotReady, HospitalSuspended, HospitalUnavailable, UnknownHospital, WrongDatabase
+from app.tenancy.errors import (
+    HospitalNotReady,
+    HospitalPaused,
+    HospitalSuspended,
+    HospitalUnavailable,
+    UnknownHospital,
+    WrongDatabase,
+)
 from app.tenancy.models import Hospital, HospitalStatus, PatientIndexEntry
 
 log = get_logger(__name__)
@@ -43,7 +50,7 @@ MOST_HOSPITALS = 10
 LEAST_HASHES = 2  # as many password checks for a stranger as for somebody whom two hospitals know
 _TWELVE_DIGITS = re.compile(r"[0-9]{12}")
 _SEPARATORS = re.compile(r"[\s.\-]")
-_NOT_SERVED = (HospitalSuspended, HospitalNotReady, UnknownHospital)
+_NOT_SERVED = (HospitalSuspended, HospitalNotReady, HospitalPaused, UnknownHospital)
 _UNREACHABLE = (DBAPIError, PoolTimeout, WrongDatabase)
 
 
