@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     pool_timeout_seconds: float = Field(default=5, gt=0)
     connect_timeout_seconds: int = Field(default=3, ge=1)
     registry_seconds: float = Field(default=5, ge=0)
+    retired_login_seconds: float = Field(
+        default=3600, ge=0, description="how long a database role that was replaced stays valid"
+    )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
 
     mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")

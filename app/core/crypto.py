@@ -57,6 +57,11 @@ class Keyring:
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.active_id = next(iter(keys))
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys, the active one first."""
+        return tuple(self._keys)
+
     @classmethod
     def parse(cls, text: str) -> Keyring:
         """Read `id:base64,id:base64`, the active key first; raises ValueError."""

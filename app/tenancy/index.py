@@ -21,6 +21,7 @@ from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.formats.phones import parse_phone
 from app.core.ids import new_id
+from app.core.sealed import declare_sealed
 from app.tenancy.models import Hospital, HospitalStatus, PatientIndexEntry
 
 CARD_LENGTH = 15
@@ -205,3 +206,6 @@ def _keyring() -> Keyring:
 
 def _context(hospital_id: UUID, patient_id: UUID) -> str:
     return f"patient_index:{hospital_id}:{patient_id}"
+
+
+declare_sealed(PatientIndexEntry, "name", lambda row: _context(row.hospital_id, row.patient_id))

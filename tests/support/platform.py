@@ -23,6 +23,7 @@ from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
+from app.tenancy.credentials.retirement import drop_login
 from app.tenancy.making import provision_hospital
 from app.tenancy.models import Hospital, HospitalDatabase
 from app.tenancy.provisioning import HospitalRequest, request_hospital
@@ -124,6 +125,7 @@ class Platform:
         for code in CODES:
             with self.admin(code) as connection:
                 _empty(connection, "hospital")
+        self._drop_replaced_logins()
         self._drop_further_hospitals()
         with self.admin() as connection:
             _empty(connection, "central")
@@ -137,6 +139,12 @@ class Platform:
         with self.app.app_context():
             tenancy().engines.dispose()
             db.engine.dispose()
+
+    def _drop_replaced_logins(self) -> None:
+        with self.admin() as connection:
+            roles = connection.execute("SELECT login_role FROM retired_logins").fetchall()
+        for (role,) in roles:
+            drop_login(self.cluster, role)
 
     def _drop_further_hospitals(self) -> None:
         with self.admin() as connection:

@@ -6,7 +6,10 @@ import pyotp
 
 from app.core import clock
 from app.core.crypto import Keyring, Sealed
+from app.core.sealed import declare_sealed
 from app.domain.identity.accounts import Account
+from app.domain.identity.models import PatientUser, StaffUser
+from app.tenancy.models import PlatformUser
 
 INTERVAL_SECONDS = 30
 
@@ -48,3 +51,7 @@ def _sealed(account: Account) -> Sealed:
 
 def _context(account: Account) -> str:
     return f"totp:{account.id}"
+
+
+for model in (PlatformUser, StaffUser, PatientUser):
+    declare_sealed(model, "totp", _context)

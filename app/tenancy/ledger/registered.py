@@ -1,5 +1,6 @@
 """Every module that declares a kind of long work, imported once so that all kinds are known whoever asks first."""
 
 from app.tenancy import making
+from app.tenancy.credentials import isolation, keys, rekeying, rotation
 
-__all__ = ["making"]
+__all__ = ["isolation", "keys", "making", "rekeying", "rotation"]
