@@ -131,7 +131,10 @@ def _request_of(form: HospitalForm) -> HospitalRequest:
         max_users=form.max_users.data or 0,
         max_storage_gb=form.max_storage_gb.data or 0,
         administrator=first_administrator(
-            username=form.username.data, full_name=form.full_name.data, password=form.password.data
+            username=form.username.data,
+            full_name=form.full_name.data,
+            email=form.email.data or None,
+            password=form.password.data,
         ),
     )
 

@@ -52,6 +52,7 @@ def confirmed(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--display-name", help="The name people see; the full one where not given.")
 @click.option("--domain", default="", help="A domain of the hospital's own.")
 @click.option("--administrator", help=f"Sign-in name of the first administrator; password in {PASSWORD_VARIABLE}.")
+@click.option("--administrator-email", help="Where an invitation goes; without it a first password is asked for.")
 @click.option("--administrator-name", default="", help="The administrator's full name.")
 @click.option("--plan", default="standard", show_default=True)
 @click.option("--cluster", help="The database server to place it on; without it the region's with the most room.")
@@ -67,6 +68,7 @@ def create(
     domain: str,
     administrator: str | None,
     administrator_name: str,
+    administrator_email: str | None,
     plan: str,
     cluster: str | None,
     region: str,
@@ -80,7 +82,7 @@ def create(
             name=name,
             display_name=display_name or name,
             custom_domain=parse_domain(domain, current_app.extensions["settings"]),
-            administrator=_administrator(administrator, administrator_name),
+            administrator=_administrator(administrator, administrator_name, administrator_email),
             plan=plan,
             region=region,
             locale=locale,
@@ -198,9 +200,11 @@ def _is_begun(code: str) -> bool:
     return status is not None
 
 
-def _administrator(username: str | None, full_name: str) -> FirstAdministrator | None:
+def _administrator(username: str | None, full_name: str, email: str | None) -> FirstAdministrator | None:
     if username is None:
         return None
+    if email:
+        return first_administrator(username=username, full_name=full_name or username, email=email)
     password = os.environ.get(PASSWORD_VARIABLE) or click.prompt(
         "First password", hide_input=True, confirmation_prompt=True, err=True
     )

@@ -228,9 +228,9 @@ def _hand_over(actor: Actor, code: str) -> None:
 def _find_administrator(code: str) -> FirstAdministrator | None:
     with unit_of_work() as session:
         row = session.scalar(sa.select(HospitalAdministrator).join(Hospital).where(Hospital.code == code))
-        if row is None or row.password_hash is None:
+        if row is None or row.handed_over_at is not None:
             return None
-        return FirstAdministrator(row.username, row.full_name, row.password_hash)
+        return FirstAdministrator(row.username, row.full_name, row.password_hash, row.email)
 
 
 def _activate(actor: Actor, code: str) -> None:

@@ -52,11 +52,12 @@ _administrator_writers: list[AdministratorWriter] = []
 
 @dataclass(frozen=True, slots=True)
 class FirstAdministrator:
-    """Who is to sign in to a new hospital first; the password is known here as its Argon2id hash only."""
+    """Who is to sign in to a new hospital first: invited by e-mail, or with a password, known here as its hash only."""
 
     username: str
     full_name: str
-    password_hash: str
+    password_hash: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

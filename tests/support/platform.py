@@ -20,6 +20,7 @@ from app.cli.installation import Installation
 from app.cli.prepare import make_platform, settings_of
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
+from app.core.queue import redis_connection
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
@@ -133,6 +134,7 @@ class Platform:
         with self.app.app_context():
             tenancy().registry.forget()
             limiter.reset()
+            redis_connection().flushdb()  # a job left behind would be found by another test's worker
 
     def close(self) -> None:
         """Close every connection of the application."""

@@ -7,13 +7,13 @@ from typing import Any
 from flask import current_app
 from wtforms import IntegerField, PasswordField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, NumberRange, Regexp, ValidationError
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from app.admin.words import LANGUAGES, PLANS, REGIONS
 from app.core.errors import InvalidValue
 from app.core.formats.names import normalise_name
 from app.core.i18n import _l
-from app.domain.identity.administrators import USERNAME
+from app.domain.identity.administrators import USERNAME, check_administrator_address
 from app.domain.identity.passwords import LONGEST, STAFF_LENGTH
 from app.tenancy.domains import parse_domain
 from app.tenancy.operations import LONGEST_REASON
@@ -93,10 +93,11 @@ class HospitalForm(Form):
             ),
         ],
     )
+    email = StringField(_l("E-mail"), validators=[_at_most(254)])
     password = PasswordField(
         _l("First password"),
         validators=[
-            DataRequired(_l("Enter a first password for the administrator.")),
+            Optional(),
             Length(min=STAFF_LENGTH, message=_l("Use at least %(count)s characters.", count=STAFF_LENGTH)),
             _at_most(LONGEST),
         ],
@@ -105,6 +106,13 @@ class HospitalForm(Form):
     def offer_regions(self, regions: list[str]) -> None:
         """Offer the regions in which there are database servers."""
         self.region.choices = [SelectChoice(region, REGIONS.get(region, region)) for region in regions]
+
+    def validate_email(self, field: Any) -> None:
+        """Ask for an address to invite to, or for a first password."""
+        if field.data:
+            _apply(check_administrator_address, field.data)
+        elif not self.password.data:
+            raise ValidationError(_l("Enter an e-mail address for the invitation, or a first password below."))
 
     def validate_code(self, field: Any) -> None:
         """Apply the rule of codes."""

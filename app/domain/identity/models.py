@@ -99,6 +99,19 @@ class StaffSession(Identified, BrowserSession, HospitalModel):
     staff_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"), index=True)
 
 
+class Invitation(Identified, HospitalModel):
+    """A way in for somebody new: a link that works once and chooses the first password; only its digest is kept."""
+
+    __tablename__ = "invitations"
+
+    staff_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    created_by: Mapped[UUID | None]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class PatientUser(Identified, Edited, Versioned, Credentials, HospitalModel):
     """A patient's account in the patient portal."""
 

@@ -11,6 +11,7 @@ from app.core.i18n import _l
 STAFF_LENGTH = 12
 PATIENT_LENGTH = 8
 LONGEST = 128
+NO_PASSWORD = "!"  # noqa: S105 (stands where nobody has chosen a password yet)
 
 _hasher = PasswordHasher()  # RFC 9106's low-memory profile is the library's default
 _of_nobody = _hasher.hash("a password that nobody has")
@@ -22,7 +23,9 @@ def hash_password(password: str) -> str:
 
 
 def password_fits(password: str, stored: str | None) -> bool:
-    """Tell whether a password belongs to a hash; takes as long where there is no hash at all."""
+    """Tell whether a password belongs to a hash; takes as long where there is none, or none was chosen yet."""
+    if stored == NO_PASSWORD:
+        stored = None
     try:
         return _hasher.verify(stored or _of_nobody, password) and stored is not None
     except (VerificationError, InvalidHashError):

@@ -24,6 +24,7 @@ from app.domain.messages.models import MessageState
 log = get_logger(__name__)
 
 TIMEOUT_SECONDS = 20.0
+CONSOLE = "console"
 LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 TLS_PORT, PLAIN_PORT, SUBMISSION_PORT = 465, 25, 587
 
@@ -62,7 +63,7 @@ class Console:
         """Write a line."""
         commit()
         log.info("message", key=letter.key, subject=letter.subject)
-        return Outcome(MessageState.SENT, provider_id="console")
+        return Outcome(MessageState.SENT, provider_id=CONSOLE)
 
 
 class Smtp:

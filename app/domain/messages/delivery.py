@@ -15,10 +15,11 @@ from app.core.db import db
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.appointments.models import Appointment, AppointmentStatus
-from app.domain.messages.channels import Console, Letter, Outcome, Smtp, Transport
+from app.domain.messages.channels import CONSOLE, Console, Letter, Outcome, Smtp, Transport
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
 from app.domain.messages.rules import CLAIM, pause_after
+from app.domain.messages.templates import SECRET
 from app.tenancy.binding import bound_hospital
 
 log = get_logger(__name__)
@@ -103,6 +104,8 @@ def _write_down(message_id: UUID, outcome: Outcome) -> None:
     if outcome.state is not MessageState.QUEUED:
         sent_at = now if outcome.state is MessageState.SENT else None
         _set(message_id, state=outcome.state, provider_id=outcome.provider_id, error=outcome.error, sent_at=sent_at)
+        if outcome.state is MessageState.SENT and outcome.provider_id != CONSOLE:
+            _forget_secrets(message_id)
         return
     with unit_of_work() as session:
         message = session.get_one(OutboundMessage, message_id)
@@ -112,6 +115,14 @@ def _write_down(message_id: UUID, outcome: Outcome) -> None:
         message.error = outcome.error
     if pause is None:
         log.error("message given up", message=str(message_id), error=outcome.error)
+
+
+def _forget_secrets(message_id: UUID) -> None:
+    """Keep that a message was sent, not the link in it that opens something."""
+    with unit_of_work() as session:
+        message = session.get_one(OutboundMessage, message_id)
+        if message.template in SECRET:
+            message.body = ""
 
 
 def _set(message_id: UUID, **values: object) -> None:

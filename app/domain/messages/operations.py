@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from app.core.ids import new_id
 from app.domain.appointments.models import Appointment
 from app.domain.identity.models import PatientUser
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
-from app.domain.messages.templates import LOCALES, render
+from app.domain.messages.templates import LOCALES, render, write
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 
@@ -52,6 +53,36 @@ def queue_message(
     )
     written = db.session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(OutboundMessage.id))
     return written.one_or_none() is not None
+
+
+def queue_letter(
+    key: str,
+    template: str,
+    *,
+    recipient: str,
+    locale: str,
+    facts: Mapping[str, str],
+    created_by: UUID | None = None,
+) -> None:
+    """Write an e-mail into the ledger that is about no appointment; once per key."""
+    locale = locale if locale in LOCALES else LOCALES[0]
+    words, moment = write(template, locale, facts), clock.now()
+    statement = insert(OutboundMessage).values(
+        id=new_id(),
+        key=key,
+        channel=Channel.EMAIL,
+        template=template,
+        locale=locale,
+        recipient=recipient,
+        subject=words.subject,
+        body=words.body,
+        state=MessageState.QUEUED,
+        next_attempt_at=moment,
+        created_at=moment,
+        updated_at=moment,
+        created_by=created_by,
+    )
+    db.session.execute(statement.on_conflict_do_nothing(index_elements=["key"]))
 
 
 def withdraw_messages(appointment_id: UUID) -> None:

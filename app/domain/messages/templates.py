@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,9 @@ from app.tenancy.registry import HospitalEntry
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages"
 LOCALES = ("vi", "en")
-REMINDER, CONFIRMATION = "reminder", "confirmation"
+REMINDER, CONFIRMATION, INVITATION = "reminder", "confirmation", "invitation"
+# What opens something is not kept once it was sent.
+SECRET = frozenset({INVITATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,22 @@ class Words:
 def render(template: str, locale: str, *, hospital: HospitalEntry, appointment: Appointment, patient: Patient) -> Words:
     """Write a message about an appointment, in the hospital's own time."""
     starts = appointment.starts_at.astimezone(ZoneInfo(hospital.timezone))
+    facts = {
+        "hospital": hospital.display_name,
+        "patient": patient.full_name,
+        "code": appointment.code,
+        "date": format_date(starts.date()),
+        "time": f"{starts:%H:%M}",
+    }
+    return write(template, locale, facts)
+
+
+def write(template: str, locale: str, facts: Mapping[str, str]) -> Words:
+    """Write a message from its facts, each of which stays on one line."""
     text = (
         _environment()
         .get_template(f"{template}.{locale}.txt")
-        .render(
-            hospital=_on_one_line(hospital.display_name),
-            patient=_on_one_line(patient.full_name),
-            code=appointment.code,
-            date=format_date(starts.date()),
-            time=f"{starts:%H:%M}",
-        )
+        .render({name: _on_one_line(value) for name, value in facts.items()})
     )
     subject, _, body = text.partition("\n")
     return Words(_on_one_line(subject), body.strip() + "\n")

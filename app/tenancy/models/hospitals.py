@@ -114,9 +114,10 @@ class HospitalAdministrator(CentralModel):
     hospital_id: Mapped[UUID] = mapped_column(sa.ForeignKey("hospitals.id"), primary_key=True)
     username: Mapped[str]
     full_name: Mapped[str]
+    email: Mapped[str | None] = mapped_column(doc="where the invitation goes; without it there is a first password")
     password_hash: Mapped[str | None]
     handed_over_at: Mapped[datetime | None]
 
     __table_args__ = (
-        sa.CheckConstraint("(password_hash IS NULL) = (handed_over_at IS NOT NULL)", name="hash_until_handed_over"),
+        sa.CheckConstraint("password_hash IS NULL OR handed_over_at IS NULL", name="hash_until_handed_over"),
     )

@@ -379,6 +379,13 @@ def upgrade() -> None:
     op.add_column("hospitals", sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("hospitals", sa.Column("delete_after", sa.DateTime(timezone=True), nullable=True))
     op.add_column("hospitals", sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("hospital_administrators", sa.Column("email", sa.Text(), nullable=True))
+    op.drop_constraint(op.f("ck_hospital_administrators_hash_until_handed_over"), "hospital_administrators")
+    op.create_check_constraint(
+        op.f("ck_hospital_administrators_hash_until_handed_over"),
+        "hospital_administrators",
+        "password_hash IS NULL OR handed_over_at IS NULL",
+    )
     _allow_statuses(STATUSES)
     op.execute(CARRY_OVER)
     op.drop_table("provisioning_steps")

@@ -1,4 +1,4 @@
-"""Give hospitals their settings, a price list, and files."""
+"""Give hospitals their settings, a price list, files, and invitations of new staff."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +21,7 @@ GRANT EXECUTE ON FUNCTION vien_claim_database(uuid, text, text, boolean) TO vien
 """
 
 GRANTS = """
-GRANT SELECT, INSERT, UPDATE ON settings, services, files, file_links TO vien_app;
+GRANT SELECT, INSERT, UPDATE ON settings, services, files, file_links, invitations TO vien_app;
 """
 
 
@@ -91,12 +91,28 @@ def upgrade() -> None:
     op.create_index(op.f("ix_file_links_file_id"), "file_links", ["file_id"], unique=False)
     op.create_index(op.f("ix_file_links_patient_id"), "file_links", ["patient_id"], unique=False)
     op.create_index("ix_file_links_subject", "file_links", ["subject_type", "subject_id"], unique=False)
+    op.create_table(
+        "invitations",
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_users.id"], name=op.f("fk_invitations_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
+    )
+    op.create_index(op.f("ix_invitations_staff_id"), "invitations", ["staff_id"], unique=False)
     op.execute(CLAIM)
     op.execute(GRANTS)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION vien_claim_database(uuid, text, text, boolean)")
+    op.drop_index(op.f("ix_invitations_staff_id"), table_name="invitations")
+    op.drop_table("invitations")
     op.drop_index("ix_file_links_subject", table_name="file_links")
     op.drop_index(op.f("ix_file_links_patient_id"), table_name="file_links")
     op.drop_index(op.f("ix_file_links_file_id"), table_name="file_links")

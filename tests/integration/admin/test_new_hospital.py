@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -26,14 +26,6 @@ from tests.support.platform import ACTOR
 SignIn = Callable[..., CheckingClient]
 
 URL, NEW = "/admin/hospitals", "/admin/hospitals/new"
-
-
-@pytest.fixture(autouse=True)
-def empty_queue(app: Flask) -> Iterator[None]:
-    """Leave no job behind that another test's worker would find."""
-    yield
-    with app.app_context():
-        queue_named("fleet").empty()
 
 
 def test_a_hospital_is_made_and_its_administrator_signs_in(
