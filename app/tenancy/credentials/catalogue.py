@@ -39,7 +39,7 @@ FROM pg_roles WHERE rolname = ANY (%(roles)s) OR rolname = ANY (%(groups)s)
 RIGHTS = ("SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS")
 EVERYBODY = "PUBLIC"
 GROUPS = ("vien_app", "vien_patient", "vien_central_app")
-MADE_BY_MIGRATIONS = ("vien_make_log_partitions",)
+MADE_BY_MIGRATIONS = ("vien_make_log_partitions", "vien_claim_database")
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)
     WHERE n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'

@@ -9,44 +9,20 @@ from typing import Any
 from app.core.i18n import _l
 
 WORDS: Mapping[str, Any] = {
-    "connect": lambda whose, what: _l(
-        "The credentials of %(subject)s may connect to the database “%(object)s”.", subject=whose, object=what
-    ),
-    "connected": lambda whose, what: _l(
-        "The credentials of %(subject)s did connect to the database “%(object)s”.", subject=whose, object=what
-    ),
-    "own_refused": lambda whose, what: _l(
-        "The credentials of %(subject)s do not open its own database, so that nothing could be tried.", subject=whose
-    ),
-    "member": lambda whose, what: _l(
-        "The credentials of %(subject)s have the rights of %(object)s.", subject=whose, object=what
-    ),
-    "attribute": lambda whose, what: _l(
-        "The role of %(subject)s has a right that no hospital's role may have: %(object)s.", subject=whose, object=what
-    ),
+    "connect": _l("The credentials of %(subject)s may connect to the database “%(object)s”."),
+    "connected": _l("The credentials of %(subject)s did connect to the database “%(object)s”."),
+    "own_refused": _l("The credentials of %(subject)s do not open its own database, so that nothing could be tried."),
+    "member": _l("The credentials of %(subject)s have the rights of %(object)s."),
+    "attribute": _l("The role of %(subject)s has a right that no hospital's role may have: %(object)s."),
     "no_limit": _l("The role of %(subject)s has no limit to its connections."),
-    "create": lambda whose, what: _l(
-        "The credentials of %(subject)s may create in, or make temporary tables in, the database “%(object)s”.",
-        subject=whose,
-        object=what,
+    "create": _l(
+        "The credentials of %(subject)s may create in, or make temporary tables in, the database “%(object)s”."
     ),
     "schema": _l("%(subject)s may create in the schema %(object)s."),
-    "default_privileges": lambda whose, what: _l(
-        "In the database of %(subject)s, new objects are opened to others: %(object)s.", subject=whose, object=what
-    ),
-    "table": lambda whose, what: _l(
-        "In the database of %(subject)s, a table is open to everybody or to one login: %(object)s.",
-        subject=whose,
-        object=what,
-    ),
-    "definer": lambda whose, what: _l(
-        "In the database of %(subject)s, a function runs with its owner's rights: %(object)s.",
-        subject=whose,
-        object=what,
-    ),
-    "extension": lambda whose, what: _l(
-        "The database of %(subject)s has an extension that reaches out of it: %(object)s.", subject=whose, object=what
-    ),
+    "default_privileges": _l("In the database of %(subject)s, new objects are opened to others: %(object)s."),
+    "table": _l("In the database of %(subject)s, a table is open to everybody or to one login: %(object)s."),
+    "definer": _l("In the database of %(subject)s, a function runs with its owner's rights: %(object)s."),
+    "extension": _l("The database of %(subject)s has an extension that reaches out of it: %(object)s."),
     "unreached": _l("%(subject)s could not be looked at: %(object)s."),
     "no_role": _l("The role of %(subject)s does not exist on its server."),
 }

@@ -65,7 +65,8 @@ def list_servers() -> list[Server]:
             for place in session.scalars(sa.select(DatabaseCluster).order_by(DatabaseCluster.name))
         }
         central = {place.id for place in session.scalars(sa.select(DatabaseCluster)) if place.admin_credential == MAIN}
-        present = sa.select(HospitalDatabase).join(Hospital).where(Hospital.status != HospitalStatus.DELETED)
+        made = Hospital.status.not_in((HospitalStatus.PROVISIONING, HospitalStatus.DELETED))
+        present = sa.select(HospitalDatabase).join(Hospital).where(made)
         for place in session.scalars(present.options(joinedload(HospitalDatabase.hospital))):
             _add(servers[place.cluster_id], place.hospital.code, place, _password_of(place))
         set_aside = sa.select(RetiredDatabase, Hospital.code).join(Hospital, Hospital.id == RetiredDatabase.hospital_id)
