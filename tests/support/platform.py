@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,10 +138,11 @@ class Platform:
             redis_connection().flushdb()  # a job left behind would be found by another test's worker
 
     def close(self) -> None:
-        """Close every connection of the application."""
+        """Close every connection of the application, and take its folder away."""
         with self.app.app_context():
             tenancy().engines.dispose()
             db.engine.dispose()
+        shutil.rmtree(self.var, ignore_errors=True)
 
     def _drop_replaced_logins(self) -> None:
         with self.admin() as connection:

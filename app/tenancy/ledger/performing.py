@@ -128,7 +128,7 @@ def perform(operation_id: UUID, listener: Listener | None = None) -> dict[str, A
         raise OperationTaken
     alone = [row.hospital_id] if row.hospital_id is not None and not kind.shares_hospital else []
     if len(take_hospitals(alone, runner, row.kind)) < len(alone):
-        Pen(operation_id, runner).end(OperationState.QUEUED)
+        Pen(operation_id, runner).end(OperationState.QUEUED, attempts=Operation.attempts - 1)  # it was no try
         raise HospitalBusy
     try:
         with Heartbeat(runner):
