@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +18,7 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.i18n import _l
+from app.core.ids import new_id
 from app.tenancy.audit import record_platform_change
 from app.tenancy.errors import HospitalExists
 from app.tenancy.ledger.requests import request_operation
@@ -121,9 +123,18 @@ def request_hospital(actor: Actor, request: HospitalRequest, *, wake: bool = Fal
 
     `wake` asks a worker to make it once this is committed; without it the caller does.
     """
+    hospital = register_hospital(actor, request)
+    arguments = {"cluster": request.cluster} if request.cluster else {}
+    request_operation(actor, CREATE, hospital=hospital, arguments=arguments, wake=wake)
+    return hospital
+
+
+def register_hospital(actor: Actor, request: HospitalRequest, hospital_id: UUID | None = None) -> Hospital:
+    """Write a hospital into the register, where it takes its code and is not served yet; raises as above."""
     check_code(request.code)
     check_place(request.cluster)
     hospital = Hospital(
+        id=hospital_id or new_id(),
         code=request.code,
         name=request.name,
         display_name=request.display_name,
@@ -157,8 +168,6 @@ def request_hospital(actor: Actor, request: HospitalRequest, *, wake: bool = Fal
         changes={"code": [None, request.code], "name": [None, request.name]},
         risk="medium",
     )
-    arguments = {"cluster": request.cluster} if request.cluster else {}
-    request_operation(actor, CREATE, hospital=hospital, arguments=arguments, wake=wake)
     return hospital
 
 
