@@ -1,9 +1,9 @@
 """What operators do to hospitals, each beside the least that PostgreSQL's own tools need for the same.
 
-Prints ratios: `create` (milliseconds until a new hospital serves, to a bare copy of the template), `migrate_100` (seconds
-for one column and one index in 100 hospitals, to the same SQL by hand), `fleet_current` (seconds of database time to find
-that 500 hospitals are current), `backup` and `restore` (MB/s, compressed and encrypted, to `pg_dump -Fc` and `pg_restore`),
-`many_hospitals` (connections that 300 hospitals take in two processes, to the budget).
+Prints ratios: `create` (milliseconds until a new hospital serves, to a bare copy of the template), `migrate_100`
+(seconds for one column and one index in 100 hospitals, to the same SQL by hand), `fleet_current` (seconds of database
+time to find that 500 hospitals are current), `backup` and `restore` (MB/s, compressed and encrypted, to `pg_dump -Fc`
+and `pg_restore`), `many_hospitals` (connections that 300 hospitals take in two processes, to the budget).
 """
 
 from __future__ import annotations

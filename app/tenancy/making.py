@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -26,7 +26,7 @@ from app.tenancy.engines import connect
 from app.tenancy.errors import UnknownHospital, WrongDatabase
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Listener, Work, perform
-from app.tenancy.ledger.requests import find_unfinished, request_operation, retry_operation
+from app.tenancy.ledger.requests import UNFINISHED, request_operation, retry_operation
 from app.tenancy.models import (
     Hospital,
     HospitalAdministrator,
@@ -70,21 +70,22 @@ def provision_hospital(actor: Actor, code: str, listener: Listener | None = None
 
 def _operation_of(actor: Actor, code: str) -> UUID | None:
     """Return the work that makes a hospital, taken up again where it had stopped; None for a hospital that serves."""
+    newest = (
+        sa.select(Hospital, Operation.id, Operation.state)
+        .outerjoin(Operation, sa.and_(Operation.hospital_id == Hospital.id, Operation.kind == CREATE))
+        .where(Hospital.code == code)
+        .order_by(Operation.requested_at.desc())
+        .limit(1)
+    )
     with unit_of_work() as session:
-        hospital = session.scalar(sa.select(Hospital).where(Hospital.code == code))
-        if hospital is None:
+        row = session.execute(newest).one_or_none()
+        if row is None:
             raise UnknownHospital
-        waiting = find_unfinished(CREATE, hospital.id)
-        if waiting is not None:
-            return waiting.id
-        stopped = session.scalar(
-            sa.select(Operation)
-            .where(Operation.kind == CREATE, Operation.hospital_id == hospital.id)
-            .order_by(Operation.requested_at.desc())
-            .limit(1)
-        )
-        if stopped is not None and stopped.state in (OperationState.FAILED, OperationState.CANCELLED):
-            return retry_operation(actor, stopped.id, wake=False).id
+        hospital, operation_id, state = row
+        if state in UNFINISHED:
+            return cast(UUID, operation_id)
+        if state in (OperationState.FAILED, OperationState.CANCELLED):
+            return retry_operation(actor, operation_id, wake=False).id
         if hospital.status is not HospitalStatus.PROVISIONING:
             return None
         return request_operation(actor, CREATE, hospital=hospital, wake=False).id

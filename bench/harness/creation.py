@@ -42,8 +42,8 @@ def _bare(platform: BenchPlatform) -> float:
     copy = sql.SQL("CREATE DATABASE {} OWNER vien_owner TEMPLATE {} STRATEGY WAL_LOG").format(
         sql.Identifier(name), sql.Identifier(template)
     )
+    started = time.perf_counter()
     with platform.cluster.connect() as connection:
-        started = time.perf_counter()
         connection.execute(copy)
         taken = (time.perf_counter() - started) * 1000
         connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))

@@ -6,6 +6,7 @@ cut takes away is a step done twice, which every step allows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,28 @@ from app.tenancy.models import Operation, OperationState, OperationStep, StepSta
 
 WITHOUT_WAITING_FOR_THE_DISK = sa.text("SET LOCAL synchronous_commit = off")
 NOW = sa.func.clock_timestamp()
+BEGIN_STEP = sa.text("""
+WITH held AS (
+    UPDATE operations SET heartbeat_at = now() WHERE id = :operation AND runner = :runner RETURNING cancel_requested_at
+), finished AS (
+    INSERT INTO operation_steps (id, operation_id, step, state, started_at, finished_at, details)
+    SELECT :finished_id, :operation, CAST(:finished AS text), 'done', clock_timestamp(), clock_timestamp(),
+        CAST(:details AS jsonb)
+    FROM held WHERE CAST(:finished AS text) IS NOT NULL
+    ON CONFLICT (operation_id, step) DO UPDATE
+        SET state = 'done', finished_at = clock_timestamp(), error = NULL, details = EXCLUDED.details
+), begun AS (
+    INSERT INTO operation_steps (id, operation_id, step, state, started_at)
+    SELECT :begun_id, :operation, :begun, 'running', clock_timestamp() FROM held WHERE cancel_requested_at IS NULL
+    ON CONFLICT (operation_id, step) DO UPDATE
+        SET state = 'running', started_at = clock_timestamp(), finished_at = NULL, error = NULL
+)
+SELECT cancel_requested_at, set_config('synchronous_commit', 'off', true) FROM held
+""").bindparams(
+    sa.bindparam("operation", type_=sa.Uuid),
+    sa.bindparam("finished_id", type_=sa.Uuid),
+    sa.bindparam("begun_id", type_=sa.Uuid),
+)
 
 
 class Pen:
@@ -40,10 +63,24 @@ class Pen:
             return {row.step: dict(row.details) for row in connection.execute(query)}
 
     def begin(self, step: str) -> None:
-        """Note that a step begins; raises like `write`."""
-        with self._writing() as connection:
-            self._keep_hold(connection, {})
-            self._upsert(connection, step, StepState.RUNNING)
+        """Note that a step begins, in one statement with the end of the last one; raises like `write`."""
+        finished, details = self._finished or (None, {})
+        facts = {
+            "operation": self._id,
+            "runner": self._runner,
+            "finished": finished,
+            "details": json.dumps(details),
+            "begun": step,
+            "finished_id": new_id(),
+            "begun_id": new_id(),
+        }
+        with db.engine.begin() as connection:
+            row = connection.execute(BEGIN_STEP, facts).one_or_none()
+        if row is None:
+            raise LeaseLost
+        self._finished = None
+        if row.cancel_requested_at is not None:
+            raise OperationCancelled
 
     def finish(self, step: str, details: dict[str, Any]) -> None:
         """Remember that a step is done; it is written with the next note."""
