@@ -2,10 +2,12 @@
 
 from app.domain.appointments import models as appointments
 from app.domain.audit import models as audit
+from app.domain.audit import watching as audit_watching
 from app.domain.billing import models as billing
 from app.domain.files import models as files
 from app.domain.identity import models as identity
 from app.domain.messages import models as messages
+from app.domain.messages import watching as messages_watching
 from app.domain.organisation import models as organisation
 from app.domain.patients import models as patients
 from app.domain.prescriptions import models as prescriptions
@@ -14,10 +16,12 @@ from app.domain.records import models as records
 __all__ = [
     "appointments",
     "audit",
+    "audit_watching",
     "billing",
     "files",
     "identity",
     "messages",
+    "messages_watching",
     "organisation",
     "patients",
     "prescriptions",

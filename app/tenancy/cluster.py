@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.pool import NullPool
 
+from app.core.addresses import spread_hosts
+from app.tenancy.cluster_errors import ClusterDiskFull, ClusterLacksRights, refusal_of
 from app.tenancy.schema import upgrade
 
 GROUP_ROLES: tuple[LiteralString, ...] = (
@@ -38,18 +40,34 @@ class Cluster:
     """Administrative acts on one PostgreSQL server."""
 
     def __init__(self, admin_url: str) -> None:
-        self._url = sa.make_url(admin_url).set(drivername="postgresql")
+        self._url = sa.make_url(spread_hosts(admin_url)).set(drivername="postgresql")
+
+    @property
+    def address(self) -> str:
+        """Return where the server is, without who signs in there."""
+        return f"{self._url.host or 'localhost'}:{self._url.port or 5432}"
 
     def url_of(self, database: str) -> sa.URL:
         """Return the administrative address of one database."""
         return self._url.set(database=database)
 
+    def conninfo(self) -> str:
+        """Return the administrative address of the maintenance database, for who connects with limits of their own."""
+        return self._url.render_as_string(hide_password=False)
+
     @contextmanager
     def connect(self, database: str | None = None) -> Iterator[psycopg.Connection[Any]]:
-        """Open an autocommit connection, to the maintenance database where none is named."""
+        """Open an autocommit connection, to the maintenance database where none is named; raises ClusterError."""
         url = self._url if database is None else self.url_of(database)
-        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
-            yield connection
+        try:
+            connection = psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
+        except psycopg.OperationalError as error:
+            raise refusal_of(error, self.address, url.username or "") from error
+        with connection:
+            try:
+                yield connection
+            except psycopg.errors.DiskFull as error:
+                raise ClusterDiskFull(self.address) from error
 
     @contextmanager
     def alone(self) -> Iterator[psycopg.Connection[Any]]:
@@ -68,8 +86,10 @@ class Cluster:
             engine.dispose()
 
     def prepare(self) -> None:
-        """Make the group roles and close the maintenance databases to everybody else."""
+        """Make the group roles and close the maintenance databases to everybody else; raises ClusterLacksRights."""
         with self.alone() as connection:
+            if not may_administer(connection):
+                raise ClusterLacksRights(self.address, self._url.username or "")
             for role in GROUP_ROLES:
                 if not role_exists(connection, role):
                     connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
@@ -139,6 +159,13 @@ def owns_database(connection: psycopg.Connection[Any], database: str) -> bool:
     """Tell whether the present role may change who connects to a database."""
     query = "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s"
     row = connection.execute(query, (database,)).fetchone()
+    return row is not None and row[0]
+
+
+def may_administer(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the present role may make databases and roles."""
+    query = "SELECT rolsuper OR (rolcreatedb AND rolcreaterole) FROM pg_roles WHERE rolname = current_user"
+    row = connection.execute(query).fetchone()
     return row is not None and row[0]
 
 
