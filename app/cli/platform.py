@@ -12,6 +12,7 @@ from app.cli.outcomes import Exit, explains_errors, fail, put
 from app.core.actor import system_actor
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.operators import create_operator
+from app.domain.identity.permissions import OPERATOR_PRESETS
 from app.tenancy.administration import NoAdministrativeAddress, administered_cluster
 from app.tenancy.bootstrap import CentralPlace, bootstrap
 from app.tenancy.models import OperatorRole
@@ -35,6 +36,7 @@ def bootstrap_command(region: str, as_json: bool) -> None:
     bootstrap(
         settings.database_admin_url,
         CentralPlace(database=url.database, role=url.username, password=str(url.password)),
+        presets=OPERATOR_PRESETS,
         region=region,
     )
     ensure_template(administered_cluster())

@@ -11,6 +11,7 @@ from app import create_app
 from app.cli.demo import ensure_demo, write_demo_json
 from app.cli.installation import Installation
 from app.config import Settings
+from app.domain.identity.permissions import OPERATOR_PRESETS
 from app.tenancy.administration import administered_cluster
 from app.tenancy.bootstrap import CentralPlace, bootstrap
 from app.tenancy.template import ensure_template
@@ -23,6 +24,8 @@ def make_platform(installation: Installation, admin_url: str) -> None:
     bootstrap(
         admin_url,
         CentralPlace(installation.central_database, installation.central_role, installation.central_password),
+        presets=OPERATOR_PRESETS,
+        address_moves=True,
     )
 
 

@@ -23,7 +23,7 @@ from app.tenancy.audit import record_platform_change
 from app.tenancy.errors import HospitalExists
 from app.tenancy.ledger.requests import request_operation
 from app.tenancy.models import Hospital, HospitalAdministrator, HospitalStatus
-from app.tenancy.placement import check_place
+from app.tenancy.placement import check_place, choose_cluster
 
 RESERVED_CODES = frozenset(
     {
@@ -130,9 +130,10 @@ def request_hospital(actor: Actor, request: HospitalRequest, *, wake: bool = Fal
 
 
 def register_hospital(actor: Actor, request: HospitalRequest, hospital_id: UUID | None = None) -> Hospital:
-    """Write a hospital into the register, where it takes its code and is not served yet; raises as above."""
+    """Write a hospital into the register, where it takes its code and is not served yet; raises as above, or NoRoom."""
     check_code(request.code)
     check_place(request.cluster)
+    choose_cluster(request.region, request.cluster)  # no room is said at once, to who can choose another place
     hospital = Hospital(
         id=hospital_id or new_id(),
         code=request.code,

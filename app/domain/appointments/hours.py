@@ -1,0 +1,120 @@
+"""Doctors' hours: the weekdays and times at which a doctor sees patients of a department."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.errors import Conflict, InvalidValue
+from app.core.i18n import _l
+from app.domain.appointments.models import DoctorSchedule
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import StaffUser
+from app.domain.organisation.models import Department
+
+SHORTEST_SLOT, LONGEST_SLOT = 5, 240
+
+
+class HoursOverlap(Conflict):
+    title = _l("The doctor has hours then already")
+    default_message = _l("These hours overlap with hours that the doctor has on the same weekday.")
+    remedy = _l("Choose other times, or end the present hours first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Times of a day on some weekdays, in a stretch of days that may be open."""
+
+    weekdays: frozenset[int]
+    starts: time
+    ends: time
+    valid_from: date
+    valid_until: date | None
+
+
+def add_hours(
+    actor: Actor,
+    *,
+    username: str,
+    department_code: str,
+    weekdays: Sequence[int],
+    starts: time,
+    ends: time,
+    slot_minutes: int,
+    valid_from: date,
+    valid_until: date | None = None,
+) -> list[DoctorSchedule]:
+    """Give a doctor hours on weekdays (0 is Monday); raises InvalidValue or HoursOverlap."""
+    hours = Hours(frozenset(weekdays), starts, ends, valid_from, valid_until)
+    _check(hours, slot_minutes)
+    doctor_id = _find_doctor(username)
+    department_id = db.session.scalar(sa.select(Department.id).where(Department.code == department_code))
+    if department_id is None:
+        raise InvalidValue(_l("The hospital has no department with this code."), field="department")
+    _refuse_overlap(doctor_id, hours)
+    made = [
+        DoctorSchedule(
+            doctor_id=doctor_id,
+            department_id=department_id,
+            weekday=weekday,
+            starts=starts,
+            ends=ends,
+            slot_minutes=slot_minutes,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            created_by=actor.id,
+        )
+        for weekday in sorted(hours.weekdays)
+    ]
+    db.session.add_all(made)
+    db.session.flush()
+    record_change(
+        actor,
+        "schedule.add",
+        subject_type="staff_user",
+        subject_id=doctor_id,
+        changes={"weekdays": [None, sorted(hours.weekdays)], "hours": [None, f"{starts:%H:%M}-{ends:%H:%M}"]},
+    )
+    return made
+
+
+def _check(hours: Hours, slot_minutes: int) -> None:
+    if not hours.weekdays or not all(0 <= weekday <= 6 for weekday in hours.weekdays):
+        raise InvalidValue(_l("Choose weekdays from Monday to Sunday."), field="weekdays")
+    if hours.ends <= hours.starts:
+        raise InvalidValue(_l("The hours must end after they start."), field="ends")
+    if not SHORTEST_SLOT <= slot_minutes <= LONGEST_SLOT:
+        raise InvalidValue(
+            _l("A slot has %(least)s to %(most)s minutes.", least=SHORTEST_SLOT, most=LONGEST_SLOT), field="slot"
+        )
+    if hours.valid_until is not None and hours.valid_until < hours.valid_from:
+        raise InvalidValue(_l("The last day must not be before the first."), field="valid_until")
+
+
+def _find_doctor(username: str) -> UUID:
+    query = sa.select(StaffUser.id).where(
+        StaffUser.username == username.strip().lower(), StaffUser.deleted_at.is_(None), StaffUser.disabled_at.is_(None)
+    )
+    doctor_id = db.session.scalar(query.with_for_update())
+    if doctor_id is None:
+        raise InvalidValue(_l("Nobody at the hospital has this sign-in name."), field="username")
+    return doctor_id
+
+
+def _refuse_overlap(doctor_id: UUID, hours: Hours) -> None:
+    overlapping = sa.exists().where(
+        DoctorSchedule.doctor_id == doctor_id,
+        DoctorSchedule.weekday.in_(hours.weekdays),
+        DoctorSchedule.starts < hours.ends,
+        DoctorSchedule.ends > hours.starts,
+        sa.or_(DoctorSchedule.valid_until.is_(None), DoctorSchedule.valid_until >= hours.valid_from),
+        *([DoctorSchedule.valid_from <= hours.valid_until] if hours.valid_until else []),
+    )
+    if db.session.scalar(sa.select(overlapping)):
+        raise HoursOverlap
