@@ -60,21 +60,17 @@ def _connect(app: Flask, settings: Settings) -> None:
     from app.tenancy import models as central_history
     from app.tenancy.announcements import init_announcements
     from app.tenancy.binding import init_tenancy
+    from app.tenancy.engines import central_engine_options, make_budget
     from app.tenancy.registry import Registry
 
+    budget = make_budget(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
-        "pool_size": settings.pool_size,
-        "max_overflow": settings.pool_overflow,
-        "pool_timeout": settings.pool_timeout_seconds,
-        "connect_args": {"connect_timeout": settings.connect_timeout_seconds, "application_name": "vien"},
-        "hide_parameters": True,
-    }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = central_engine_options(settings, budget)
     app.extensions["histories"] = (central_history, hospital_history)  # importing them makes the metadata whole
     db.init_app(app)
     Migrate(app, db)
     init_queue(app, settings.redis_url)
-    init_tenancy(app, settings, Registry(app.extensions["keyring"], settings.registry_seconds))
+    init_tenancy(app, settings, Registry(app.extensions["keyring"], settings.registry_seconds), budget)
     init_announcements(app)
 
 
@@ -82,11 +78,13 @@ def _protect(app: Flask, settings: Settings) -> None:
     from app.web.binding import init_binding
     from app.web.errors import init_errors
     from app.web.guards import csrf
+    from app.web.metrics import init_measuring
     from app.web.principals import init_principals
     from app.web.security import init_security
     from app.web.sessions import init_sessions
     from app.web.units import init_units
 
+    init_measuring(app)
     init_sessions(app, settings)
     init_binding(app)
     init_principals(app)
@@ -118,9 +116,10 @@ def _open_portals(app: Flask) -> None:
     from app.web.guards import refuse_unguarded
     from app.web.health import health
     from app.web.landing import landing
+    from app.web.metrics import metrics
 
     presets.register()
-    for blueprint in (health, landing, admin, hospital, patient):
+    for blueprint in (health, metrics, landing, admin, hospital, patient):
         app.register_blueprint(blueprint)
     refuse_unguarded(app)
 

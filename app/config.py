@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.addresses import spread_hosts
 from app.core.crypto import Keyring, decode_key
 
 HOSPITAL_CODE = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]\Z")
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
         default=None,
         description="a role that may create databases and roles; for workers and commands, never for web",
     )
+    database_listen_url: str | None = Field(
+        default=None, description="central database past a transaction pooler, for LISTEN; DATABASE_URL when absent"
+    )
     cluster_admin_urls: dict[str, str] = Field(
         default={}, description="administrative addresses of further database servers by name, as JSON"
     )
@@ -47,10 +51,16 @@ class Settings(BaseSettings):
     secure_cookies: bool = True
 
     engine_cache_size: int = Field(default=32, ge=1)
-    pool_size: int = Field(default=2, ge=1)
-    pool_overflow: int = Field(default=6, ge=0)
+    connection_budget: int = Field(
+        default=20, ge=6, description="connections to PostgreSQL that a process may have open, all databases together"
+    )
+    pool_size: int = Field(default=2, ge=1, description="connections to one database that are kept while idle")
+    pool_overflow: int = Field(default=6, ge=0, description="further ones to one database under load")
     pool_timeout_seconds: float = Field(default=5, gt=0)
     connect_timeout_seconds: int = Field(default=3, ge=1)
+    replica_lag_seconds: float = Field(
+        default=30, ge=0, description="how far behind its primary a read replica may be to be read from"
+    )
     registry_seconds: float = Field(default=5, ge=0)
     retired_login_seconds: float = Field(
         default=3600, ge=0, description="how long a database role that was replaced stays valid"
@@ -63,12 +73,12 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
-    @field_validator("database_url", "database_admin_url")
+    @field_validator("database_url", "database_admin_url", "database_listen_url")
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must begin with postgresql://")
-        return value and value.replace("postgres://", "postgresql://", 1)
+        return value and spread_hosts(value.replace("postgres://", "postgresql://", 1))
 
     @field_validator("redis_url")
     @classmethod

@@ -14,6 +14,7 @@ import time
 import psycopg
 from flask import Flask
 
+from app.config import Settings
 from app.core.logging import get_logger
 from app.tenancy.binding import Tenancy
 from app.tenancy.registry import Registry
@@ -86,6 +87,7 @@ def init_announcements(app: Flask) -> None:
 def start_listening(app: Flask) -> Listener:
     """Start the listening thread of this process."""
     tenancy: Tenancy = app.extensions["tenancy"]
-    listener = Listener(app.extensions["settings"].database_url, tenancy.registry)
+    settings: Settings = app.extensions["settings"]
+    listener = Listener(settings.database_listen_url or settings.database_url, tenancy.registry)
     listener.start()
     return listener

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import sqlalchemy as sa
 from flask import Flask, current_app
 
 from app.config import Settings
+from app.core.budget import ConnectionBudget
+from app.core.circuit import Circuit
 from app.core.db import db, resolve_with
 from app.core.logging import bind_log
 from app.tenancy.engines import EngineCache
@@ -33,6 +35,7 @@ SERVING = frozenset({HospitalStatus.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True)
+_copy: ContextVar[sa.Engine | None] = ContextVar("read_copy", default=None)
 class Tenancy:
     """What tenancy keeps for an application: the registry and the engines."""
 
@@ -40,9 +43,10 @@ class Tenancy:
     engines: EngineCache
 
 
-def init_tenancy(app: Flask, settings: Settings, registry: Registry) -> None:
+def init_tenancy(app: Flask, settings: Settings, registry: Registry, budget: ConnectionBudget) -> None:
     """Give an application its registry and engines, and the session its way to hospitals' databases."""
-    app.extensions["tenancy"] = Tenancy(registry, EngineCache(settings))
+    app.extensions["tenancy"] = Tenancy(registry, EngineCache(settings, budget))
+    replicas_away: dict[ReplicaAddress, Circuit] = field(default_factory=dict)
     resolve_with("hospital", _bound_engine)
 
 
@@ -118,7 +122,14 @@ def bind_template(engine: sa.Engine) -> Iterator[None]:
 
 
 def _bound_engine() -> sa.Engine:
-    template = _template.get()
-    if template is not None:
-        return template
+    elsewhere = _template.get() or _copy.get()
+    if elsewhere is not None:
+        return elsewhere
     return tenancy().engines.get(bound_hospital())
+def read_from(copy: sa.Engine) -> Callable[[], None]:
+    """Send what the bound hospital's database is asked to a copy of it, until the returned function is called."""
+    bound_hospital()
+    token = _copy.set(copy)
+    return lambda: _copy.reset(token)
+
+

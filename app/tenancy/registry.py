@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.logging import get_logger
 from app.tenancy.errors import RegistryUnavailable, UnknownHospital
-from app.tenancy.models import Hospital, HospitalStatus
+from app.tenancy.models import DatabaseCluster, Hospital, HospitalStatus
+from app.tenancy.replicas import ReplicaAddress, open_replica
 from app.tenancy.vault import open_password
 
 log = get_logger(__name__)
@@ -32,7 +33,11 @@ MOST_KNOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where a hospital's database is and how to sign in; equal when an engine may be shared."""
+    """Where a hospital's database is and how to sign in; equal when an engine may be shared.
+
+    `host` may name several servers (`app.core.addresses`). The pooler is a way to the same database for who needs no
+    session, the replica a copy of it that is a little behind.
+    """
 
     host: str
     port: int
@@ -41,9 +46,31 @@ class Whereabouts:
     role: str
     password: str
     rotated_at: datetime
+    target_session_attrs: str = "any"
+    pooler: tuple[str, int] | None = None
+    replica: ReplicaAddress | None = None
 
     def __repr__(self) -> str:
         return f"Whereabouts({self.role}@{self.host}:{self.port}/{self.database})"
+
+    def direct(self) -> Whereabouts:
+        """Return the same place past its pooler, for who needs a session."""
+        return replace(self, pooler=None)
+
+    def at_replica(self) -> Whereabouts | None:
+        """Return the place of the read replica, which has the same roles and passwords; None where there is none."""
+        copy = self.replica
+        if copy is None:
+            return None
+        return replace(
+            self,
+            host=copy.host,
+            port=copy.port,
+            tls_mode=copy.tls_mode,
+            target_session_attrs="any",
+            pooler=None,
+            replica=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +176,10 @@ class Registry:
             password=open_password(self._keyring, database),
             rotated_at=database.rotated_at,
         )
+            target_session_attrs=database.cluster.target_session_attrs,
+            pooler=_pooler_of(database.cluster),
+            replica=open_replica(self._keyring, database),
+
+
+def _pooler_of(cluster: DatabaseCluster) -> tuple[str, int] | None:
+    return (cluster.pooler_host, cluster.pooler_port or cluster.port) if cluster.pooler_host else None

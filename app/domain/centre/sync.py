@@ -23,6 +23,7 @@ from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
 from app.tenancy.index import deactivate, index_patients, list_indexed
 from app.tenancy.models import RunStatus, SyncRun
+from app.tenancy.reading import ask_replica
 from app.tenancy.sync import (
     Heard,
     Report,
@@ -106,15 +107,16 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             events = read_events(heard.position, BATCH)
             if not events and not heard.is_long_ago:
                 return None
-            return Report(
-                kind=EVENTS,
-                started_at=started_at,
-                from_position=heard.position,
-                to_position=events[-1].position if events else heard.position,
-                event_ids=[event.id for event in events],
-                patients=read_patients({event.subject_id for event in events if event.kind.startswith("patient.")}),
-                counts=count_rows(counts),
-            )
+            patients = read_patients({event.subject_id for event in events if event.kind.startswith("patient.")})
+        return Report(
+            kind=EVENTS,
+            started_at=started_at,
+            from_position=heard.position,
+            to_position=events[-1].position if events else heard.position,
+            event_ids=[event.id for event in events],
+            patients=patients,
+            counts=ask_replica(lambda: count_rows(counts)),
+        )
 
 
 def _retell(code: str, hospital_id: UUID, started_at: datetime) -> int:
@@ -129,8 +131,8 @@ def _retell(code: str, hospital_id: UUID, started_at: datetime) -> int:
             index_patients(hospital_id, patients, rewrite=True)
         told.extend(facts.id for facts in patients)
     gone = _find_gone(code, hospital_id, set(told))
-    with bind_hospital(code), unit_of_work():
-        counts = count_rows(None)
+    with bind_hospital(code):
+        counts = ask_replica(lambda: count_rows(None))
     with unit_of_work():
         deactivate(hospital_id, gone, clock.now())
         position = find_heard(hospital_id).position

@@ -120,7 +120,7 @@ def test_thirty_two_threads_over_two_hospitals_never_mix_them(narrow: Flask, bou
         assert all(name.startswith(CANARIES[code]) for name in names), (code, names)
         assert not any(name.endswith("lost") for name in names)
     with narrow.app_context():
-        for engine in tenancy().engines._engines.values():
+        for engine in tenancy().engines.list_engines():
             assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
@@ -151,5 +151,5 @@ def test_requests_of_both_hospitals_at_once_stay_apart(narrow: Flask, bound: Any
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(visit, range(16)))
     with narrow.app_context():
-        for engine in tenancy().engines._engines.values():
+        for engine in tenancy().engines.list_engines():
             assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
