@@ -67,12 +67,6 @@ class Settings(BaseSettings):
     )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
 
-    mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")
-    mail_from: str = "Vien <no-reply@vien.example>"
-
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "text"] = "json"
-
     @field_validator("database_url", "database_admin_url", "database_listen_url")
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:

@@ -27,26 +27,27 @@ from app.tenancy.errors import (
 )
 from app.tenancy.models import HospitalStatus
 from app.tenancy.registry import HospitalEntry, Registry
+from app.tenancy.replicas import ReplicaAddress
 
 _bound: ContextVar[HospitalEntry | None] = ContextVar("bound_hospital", default=None)
 _template: ContextVar[sa.Engine | None] = ContextVar("bound_template", default=None)
+_copy: ContextVar[sa.Engine | None] = ContextVar("read_copy", default=None)
 
 SERVING = frozenset({HospitalStatus.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True)
-_copy: ContextVar[sa.Engine | None] = ContextVar("read_copy", default=None)
 class Tenancy:
     """What tenancy keeps for an application: the registry and the engines."""
 
     registry: Registry
     engines: EngineCache
+    replicas_away: dict[ReplicaAddress, Circuit] = field(default_factory=dict)
 
 
 def init_tenancy(app: Flask, settings: Settings, registry: Registry, budget: ConnectionBudget) -> None:
     """Give an application its registry and engines, and the session its way to hospitals' databases."""
     app.extensions["tenancy"] = Tenancy(registry, EngineCache(settings, budget))
-    replicas_away: dict[ReplicaAddress, Circuit] = field(default_factory=dict)
     resolve_with("hospital", _bound_engine)
 
 
@@ -121,11 +122,6 @@ def bind_template(engine: sa.Engine) -> Iterator[None]:
         _template.reset(token)
 
 
-def _bound_engine() -> sa.Engine:
-    elsewhere = _template.get() or _copy.get()
-    if elsewhere is not None:
-        return elsewhere
-    return tenancy().engines.get(bound_hospital())
 def read_from(copy: sa.Engine) -> Callable[[], None]:
     """Send what the bound hospital's database is asked to a copy of it, until the returned function is called."""
     bound_hospital()
@@ -133,3 +129,8 @@ def read_from(copy: sa.Engine) -> Callable[[], None]:
     return lambda: _copy.reset(token)
 
 
+def _bound_engine() -> sa.Engine:
+    elsewhere = _template.get() or _copy.get()
+    if elsewhere is not None:
+        return elsewhere
+    return tenancy().engines.get(bound_hospital())

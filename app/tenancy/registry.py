@@ -175,10 +175,10 @@ class Registry:
             role=database.login_role,
             password=open_password(self._keyring, database),
             rotated_at=database.rotated_at,
-        )
             target_session_attrs=database.cluster.target_session_attrs,
             pooler=_pooler_of(database.cluster),
             replica=open_replica(self._keyring, database),
+        )
 
 
 def _pooler_of(cluster: DatabaseCluster) -> tuple[str, int] | None:
