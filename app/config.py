@@ -67,6 +67,19 @@ class Settings(BaseSettings):
     )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
 
+    metrics_token: str | None = Field(
+        default=None, min_length=16, description="bearer token for /metrics; without it, only from this machine"
+    )
+
+    support_contact: str | None = Field(
+        default=None, description="whom people of a suspended or archived hospital reach: a telephone number or e-mail"
+    )
+    mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")
+    mail_from: str = "Vien <no-reply@vien.example>"
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+
     @field_validator("database_url", "database_admin_url", "database_listen_url")
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
