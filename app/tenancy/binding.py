@@ -20,6 +20,8 @@ from app.tenancy.engines import EngineCache
 from app.tenancy.errors import (
     HospitalAlreadyBound,
     HospitalNotReady,
+    HospitalArchived,
+    HospitalBehind,
     HospitalPaused,
     HospitalSuspended,
     NoHospitalBound,
@@ -119,6 +121,8 @@ def bind_template(engine: sa.Engine) -> Iterator[None]:
         yield
     finally:
         db.session.remove()
+    if hospital.status is HospitalStatus.ARCHIVED:
+        raise HospitalArchived
         _template.reset(token)
 
 

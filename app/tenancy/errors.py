@@ -33,6 +33,34 @@ class HospitalSuspended(Unavailable):
     retry_after = 3600
 
 
+class HospitalBehind(Unavailable):
+    """The hospital's schema is older than the running code serves."""
+
+    title = _l("This hospital is being upgraded")
+    default_message = _l("The hospital's database is being prepared for the new version.")
+    remedy = _l("Please try again in a few minutes. Nothing that was confirmed is lost.")
+    retry_after = 60
+
+
+class FeatureBehind(Unavailable):
+    """A page needs what comes with a revision that this hospital does not have yet."""
+
+    title = _l("This page comes with an upgrade")
+    default_message = _l("This hospital has not been upgraded for this page yet. Everything else works as before.")
+    remedy = _l("Please try again later, or ask the operator of the platform.")
+    retry_after = 600
+
+
+class HospitalArchived(HospitalSuspended):
+    """Kept, but out of service for good, or for long."""
+
+    status = 410
+    title = _l("This hospital no longer works here")
+    default_message = _l("This hospital has ended its work on this platform. Its records are kept in the archive.")
+    remedy = _l("For records and questions please contact the hospital itself, or the operator of the platform.")
+    retry_after = 0
+
+
 class HospitalUnavailable(Unavailable):
     title = _l("This hospital cannot be reached")
     default_message = _l("The hospital's database does not answer at the moment. Other hospitals are not affected.")

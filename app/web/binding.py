@@ -12,7 +12,7 @@ from app.core.access_mode import set_read_only
 from app.core.ids import new_id
 from app.core.logging import bind_log, clear_log
 from app.tenancy.binding import enter_hospital, find_bound_hospital, tenancy
-from app.tenancy.errors import UnknownHospital
+from app.tenancy.errors import HospitalSuspended, UnknownHospital
 from app.tenancy.registry import HospitalEntry
 from app.web.sessions import address_of, portal_of
 
@@ -46,7 +46,11 @@ def bind_request() -> None:
     if hospital is not None:
         if g.portal == "admin":
             raise UnknownHospital  # operators' pages live beside the hospitals, not inside one
-        undo, _ = enter_hospital(hospital)
+        try:
+            undo, _ = enter_hospital(hospital)
+        except HospitalSuspended:
+            g.closed_hospital = hospital  # the page that says so speaks its language
+            raise
         g.undo.append(undo)
     elif g.portal in ("hospital", "patient") and not _works_without_hospital():
         raise UnknownHospital
@@ -88,6 +92,12 @@ def _name_request(response: Response) -> Response:
 def _unbind(_error: BaseException | None) -> None:
     for undo in reversed(g.pop("undo", [])):
         undo()
+
+
+def closed_hospital() -> HospitalEntry | None:
+    """Return the hospital that this request was about and that is suspended or archived, or None."""
+    found: HospitalEntry | None = g.get("closed_hospital")
+    return found
 
 
 def hospital_or_none() -> HospitalEntry | None:

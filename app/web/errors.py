@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import psycopg
-from flask import Flask, Response, flash, request, session, url_for
+from flask import Flask, Response, current_app, flash, request, session, url_for
+from flask_babel import force_locale
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
@@ -27,8 +28,10 @@ from app.core.errors import (
 from app.core.i18n import _, _l
 from app.core.logging import get_logger
 from app.tenancy.binding import find_bound_hospital
-from app.tenancy.errors import HospitalUnavailable, RegistryUnavailable, WrongDatabase
-from app.web.binding import request_id
+from app.tenancy.errors import HospitalSuspended, HospitalUnavailable, RegistryUnavailable, WrongDatabase
+from app.tenancy.registry import HospitalEntry
+from app.web.binding import closed_hospital, request_id
+from app.web.i18n import current_language
 from app.web.render import render, see_other
 from app.web.sessions import portal_of
 from app.web.targets import page_before
@@ -91,6 +94,9 @@ def init_errors(app: Flask) -> None:
 
 def show(error: VienError) -> Response:
     """Return the page of an error."""
+    hospital = closed_hospital()
+    if isinstance(error, HospitalSuspended) and hospital is not None:
+        return _closed(error, hospital)
     retry_after = getattr(error, "retry_after", None)
     response = render(
         "errors/error.html",
@@ -104,6 +110,32 @@ def show(error: VienError) -> Response:
     )
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _closed(error: HospitalSuspended, hospital: HospitalEntry) -> Response:
+    """Say in two languages that a hospital is suspended or archived: its people cannot choose one there any more."""
+    other = "en" if current_language() == "vi" else "vi"
+    with force_locale(other):
+        elsewhere = {
+            "lang": other,
+            "title": str(error.title),
+            "message": str(error.message),
+            "remedy": str(error.remedy),
+        }
+    response = render(
+        "errors/closed.html",
+        status=error.status,
+        name=hospital.display_name,
+        error=error,
+        other=elsewhere,
+        contact=current_app.extensions["settings"].support_contact,
+        request_id=request_id(),
+    )
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if request.headers.get("HX-Request") == "true":
+        response.headers["HX-Refresh"] = "true"  # the page that the part was for is not to stay open
     return response
 
 

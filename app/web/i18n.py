@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.permissions import public
 from app.tenancy.binding import find_bound_hospital
-from app.web.binding import at_front_door
+from app.web.binding import at_front_door, closed_hospital
 from app.web.guards import guard
 from app.web.render import see_other
 from app.web.sessions import PORTALS
@@ -66,7 +66,7 @@ def _choose_locale() -> str:
     chosen = session.get("locale")
     if chosen in LOCALES:
         return str(chosen)
-    hospital = find_bound_hospital()
+    hospital = find_bound_hospital() or closed_hospital()
     return hospital.locale if hospital and hospital.locale in LOCALES else "vi"
 
 

@@ -99,7 +99,7 @@ def test_an_installation_for_one_hospital_has_its_portals_without_prefix_and_its
 STATUSES = [
     (HospitalStatus.SUSPENDED, 503, "3600"),
     (HospitalStatus.PROVISIONING, 503, "15"),
-    (HospitalStatus.ARCHIVED, 404, None),
+    (HospitalStatus.ARCHIVED, 410, None),
 ]
 
 
