@@ -18,10 +18,11 @@ from app.core.db import db, resolve_with
 from app.core.logging import bind_log
 from app.tenancy.engines import EngineCache
 from app.tenancy.errors import (
+    FeatureBehind,
     HospitalAlreadyBound,
-    HospitalNotReady,
     HospitalArchived,
     HospitalBehind,
+    HospitalNotReady,
     HospitalPaused,
     HospitalSuspended,
     NoHospitalBound,
@@ -30,6 +31,7 @@ from app.tenancy.errors import (
 from app.tenancy.models import HospitalStatus
 from app.tenancy.registry import HospitalEntry, Registry
 from app.tenancy.replicas import ReplicaAddress
+from app.tenancy.revisions import is_at_least, is_served
 
 _bound: ContextVar[HospitalEntry | None] = ContextVar("bound_hospital", default=None)
 _template: ContextVar[sa.Engine | None] = ContextVar("bound_template", default=None)
@@ -71,12 +73,23 @@ def bound_hospital() -> HospitalEntry:
     return hospital
 
 
+def has_revision(revision: str) -> bool:
+    """Tell whether the bound hospital has what came with a revision."""
+    return is_at_least(bound_hospital().schema_revision, revision)
+
+
+def needs_revision(revision: str) -> None:
+    """Refuse what a hospital that waits for its upgrade does not have yet; raises FeatureBehind."""
+    if not has_revision(revision):
+        raise FeatureBehind
+
+
 @contextmanager
 def bind_hospital(code: str, *, statuses: frozenset[HospitalStatus] = SERVING) -> Iterator[HospitalEntry]:
     """Bind what happens inside to one hospital.
 
-    Raises UnknownHospital, HospitalSuspended, HospitalPaused or HospitalNotReady where it may not be served, and
-    HospitalAlreadyBound inside another binding.
+    Raises UnknownHospital, HospitalSuspended, HospitalPaused, HospitalBehind or HospitalNotReady where it may not be
+    served, and HospitalAlreadyBound inside another binding.
     """
     unbind, hospital = enter_hospital(tenancy().registry.get_by_code(code), statuses)
     try:
@@ -103,9 +116,13 @@ def _refuse_unless(hospital: HospitalEntry, statuses: frozenset[HospitalStatus])
     if hospital.status in statuses:
         if hospital.paused:
             raise HospitalPaused
+        if not is_served(hospital.schema_revision):
+            raise HospitalBehind
         return
     if hospital.status is HospitalStatus.SUSPENDED:
         raise HospitalSuspended
+    if hospital.status is HospitalStatus.ARCHIVED:
+        raise HospitalArchived
     if hospital.status is HospitalStatus.PROVISIONING:
         raise HospitalNotReady
     raise UnknownHospital
@@ -121,8 +138,6 @@ def bind_template(engine: sa.Engine) -> Iterator[None]:
         yield
     finally:
         db.session.remove()
-    if hospital.status is HospitalStatus.ARCHIVED:
-        raise HospitalArchived
         _template.reset(token)
 
 

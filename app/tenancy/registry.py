@@ -88,6 +88,8 @@ class HospitalEntry:
     is_demo: bool
     whereabouts: Whereabouts | None
     paused: bool = False
+    max_users: int | None = None
+    schema_revision: str | None = None
 
 
 class Registry:
@@ -161,6 +163,8 @@ class Registry:
             is_demo=hospital.is_demo,
             whereabouts=self._whereabouts(hospital) if with_place else None,
             paused=hospital.paused_at is not None,
+            max_users=hospital.max_users,
+            schema_revision=hospital.schema_revision,
         )
 
     def _whereabouts(self, hospital: Hospital) -> Whereabouts | None:

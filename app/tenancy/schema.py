@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -17,12 +18,17 @@ ROOT = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
 
+# Folders with revisions that continue a history: for tests and benchmarks, which must not touch the real one.
+further_versions: dict[History, list[Path]] = {"central": [], "hospital": []}
+
 
 def alembic_config(history: History) -> Config:
     """Return the configuration of a history, for use in the process."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / history))
     config.set_main_option("path_separator", "os")
+    folders = [ROOT / history / "versions", *further_versions[history]]
+    config.set_main_option("version_locations", os.pathsep.join(str(folder) for folder in folders))
     return config
 
 

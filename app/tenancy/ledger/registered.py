@@ -2,5 +2,6 @@
 
 from app.tenancy import making
 from app.tenancy.credentials import isolation, keys, rekeying, rotation
+from app.tenancy.upgrading import running, single
 
-__all__ = ["isolation", "keys", "making", "rekeying", "rotation"]
+__all__ = ["isolation", "keys", "making", "rekeying", "rotation", "running", "single"]

@@ -1,0 +1,77 @@
+"""Seeing after a wave that its hospitals answer, and that the code which runs now can read what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.orm import joinedload
+
+from app.core.crypto import CannotDecrypt
+from app.core.db import db
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.binding import tenancy
+from app.tenancy.engines import connect
+from app.tenancy.models import Hospital, HospitalStatus
+from app.tenancy.registry import HospitalEntry
+from app.tenancy.revisions import is_served
+from app.tenancy.schema import head_revision
+
+CONNECT_SECONDS = 5
+IDENTITY = "SELECT hospital_id, version_num FROM hospital_info, alembic_version"
+NO_PLACE = "the hospital has no database, or its credentials cannot be opened"
+ANSWERING = (HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED)
+
+
+def find_trouble(hospital_ids: Iterable[UUID], revision: str, pool: ThreadPoolExecutor) -> dict[UUID, str]:
+    """Return which of these hospitals could not be served at a revision, and why; asked as the portals ask.
+
+    Archived hospitals need not answer, and one that is paused is meant not to.
+    """
+    statements = _every_column() if revision == head_revision("hospital") else None
+    with unit_of_work() as session:
+        query = sa.select(Hospital).where(
+            Hospital.id.in_(list(hospital_ids)), Hospital.status.in_(ANSWERING), Hospital.paused_at.is_(None)
+        )
+        entries = [_entry_of(one) for one in session.scalars(query.options(joinedload(Hospital.database)))]
+    found = pool.map(lambda entry: _ask(entry, statements), entries)
+    return {entry.id: why for entry, why in zip(entries, found, strict=True) if why is not None}
+
+
+def _ask(entry: HospitalEntry, statements: sql.Composed | None) -> str | None:
+    if entry.whereabouts is None:
+        return NO_PLACE
+    try:
+        with connect(entry.whereabouts, CONNECT_SECONDS) as connection:
+            row = connection.execute(IDENTITY).fetchone()
+            if row is None or row[0] != entry.id:
+                return "the database says that it belongs to another hospital"
+            if not is_served(row[1]):
+                return f"the running code does not serve the revision {row[1]}"
+            if statements is not None:
+                connection.execute(statements)
+    except psycopg.Error as error:
+        return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    return None
+
+
+def _entry_of(hospital: Hospital) -> HospitalEntry:
+    registry = tenancy().registry
+    try:
+        return registry.entry_of(hospital)
+    except CannotDecrypt:
+        return registry.entry_of(hospital, with_place=False)
+
+
+def _every_column() -> sql.Composed:
+    """Return one message to the server that names every column the code knows, and reads no row."""
+    return sql.SQL("; ").join(
+        sql.SQL("SELECT {} FROM {} WHERE false").format(
+            sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns), sql.Identifier(table.name)
+        )
+        for table in db.metadatas["hospital"].sorted_tables
+    )
