@@ -78,11 +78,13 @@ def _protect(app: Flask, settings: Settings) -> None:
     from app.web.binding import init_binding
     from app.web.errors import init_errors
     from app.web.guards import csrf
+    from app.web.metrics import init_measuring
     from app.web.principals import init_principals
     from app.web.security import init_security
     from app.web.sessions import init_sessions
     from app.web.units import init_units
 
+    init_measuring(app)
     init_sessions(app, settings)
     init_binding(app)
     init_principals(app)
@@ -114,9 +116,10 @@ def _open_portals(app: Flask) -> None:
     from app.web.guards import refuse_unguarded
     from app.web.health import health
     from app.web.landing import landing
+    from app.web.metrics import metrics
 
     presets.register()
-    for blueprint in (health, landing, admin, hospital, patient):
+    for blueprint in (health, metrics, landing, admin, hospital, patient):
         app.register_blueprint(blueprint)
     refuse_unguarded(app)
 

@@ -40,7 +40,7 @@ def bind_request() -> None:
     g.request_id = _request_id()
     g.portal = portal_of(request)
     bind_log(request_id=g.request_id, portal=g.portal)
-    if request.endpoint is None or request.endpoint.startswith("health."):
+    if request.endpoint is None or request.endpoint.startswith(("health.", "metrics.")):
         return
     hospital = _find_hospital()
     if hospital is not None:

@@ -1,15 +1,15 @@
-"""Whether the process lives (`/healthz`) and whether it can serve (`/readyz`)."""
+"""Whether the process lives (`/healthz`) and whether it can serve (`/readyz`).
+
+Neither is bound to a hospital nor counted by a limit, and neither says more than yes or no.
+"""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from flask import Blueprint, Response, current_app, jsonify
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response, jsonify
 
-from app.core.db import db
 from app.core.permissions import public
-from app.core.queue import redis_connection
+from app.core.queue_state import redis_answers
+from app.tenancy.health.central import central_answers
 from app.web.guards import guard
 
 health = Blueprint("health", __name__)
@@ -26,26 +26,10 @@ def alive() -> Response:
 @health.get("/readyz")
 @public
 def ready() -> tuple[Response, int]:
-    """Tell whether the central database answers. Redis is told of, but portals serve without it."""
-    state = {"central_database": _central_answers(), "redis": _redis_answers()}
-    return jsonify(status="ok" if state["central_database"] else "unavailable", **state), (
-        200 if state["central_database"] else 503
-    )
+    """Tell whether the central database and Redis answer.
 
-
-def _central_answers() -> bool:
-    try:
-        with db.engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
-    except SQLAlchemyError as error:
-        current_app.logger.warning("readyz: central database: %s", type(error).__name__)
-        return False
-    return True
-
-
-def _redis_answers() -> bool:
-    try:
-        return bool(redis_connection().ping())
-    except RedisError as error:
-        current_app.logger.warning("readyz: redis: %s", type(error).__name__)
-        return False
+    Without Redis it is `degraded` and still 200: portals serve, and what is queued waits in PostgreSQL.
+    """
+    central, redis = central_answers(), redis_answers()
+    status = "unavailable" if not central else "ok" if redis else "degraded"
+    return jsonify(status=status, central_database=central, redis=redis), 200 if central else 503
