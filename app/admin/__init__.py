@@ -15,10 +15,11 @@ from app.admin import (  # noqa: E402
     hospitals,
     identity,
     operations,
+    restores,
     showcase,
     sync,
     tabs,
     words,
 )
 
-__all__ = ["admin", "audit", "hospitals", "identity", "operations", "showcase", "sync", "tabs", "words"]
+__all__ = ["admin", "audit", "hospitals", "identity", "operations", "restores", "showcase", "sync", "tabs", "words"]

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 def add_commands(app: Flask) -> None:
     """Give an application its commands."""
-    from app.cli import clusters, credentials, operations, people  # noqa: F401 (they add their commands to the groups)
+    from app.cli import (  # noqa: F401 (they add their commands to the groups)
+        clusters,
+        credentials,
+        operations,
+        people,
+        restores,
+    )
     from app.cli.fleet import fleet_commands
     from app.cli.hospital import hospital_commands
     from app.cli.jobs import scheduler_command, worker_command

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core.db import db
 from app.core.ids import new_id
 from app.core.permissions import list_permissions
+from app.domain import restored
 from app.domain.billing.models import Service
 from app.domain.billing.price_list import STARTING_SERVICES
 from app.domain.identity.administrators import write_first_administrator
@@ -44,6 +45,7 @@ def register() -> None:
     seeders = (seed_permissions, seed_roles, seed_settings, seed_departments, seed_services, seed_formulary)
     seeds_new_hospitals(seeders, presets_digest)
     writes_administrators(write_first_administrator)
+    restored.register()
 
 
 @cache
@@ -61,6 +63,33 @@ def seed_permissions() -> None:
     """Write the registry of the staff's permissions into the hospital, so that roles can refer to it."""
     rows = [{"code": permission.code} for permission in list_permissions("hospital")]
     db.session.execute(insert(StaffPermission).on_conflict_do_nothing(), rows)
+
+
+def give_new_permissions() -> set[str]:
+    """Make permissions known that came with a release, and give each to the preset roles that carry it; return them.
+
+    Each is given once, when the hospital does not know it yet, so that its own changes to the roles stay.
+    """
+    known = set(db.session.scalars(sa.select(StaffPermission.code)))
+    new = {permission.code for permission in list_permissions("hospital")} - known
+    if not new:
+        return new
+    seed_permissions()
+    roles = db.session.execute(sa.select(Role.code, Role.id).where(Role.code.in_(ROLE_PRESETS))).all()
+    given = [
+        {"role_id": role.id, "permission_code": code}
+        for role in roles
+        for code in sorted(ROLE_PRESETS[role.code][1] & new)
+    ]
+    if given:
+        db.session.execute(insert(RolePermission).on_conflict_do_nothing(), given)
+    return new
+
+
+def has_new_permissions() -> bool:
+    """Where this release knows permissions that the hospital does not."""
+    known = set(db.session.scalars(sa.select(StaffPermission.code)))
+    return any(permission.code not in known for permission in list_permissions("hospital"))
 
 
 def seed_roles() -> None:

@@ -12,6 +12,7 @@ guard(hospital)
 from app.hospital import (  # noqa: E402
     allergies,
     consultations,
+    data_safety,
     diagnoses,
     identity,
     invitations,
@@ -30,6 +31,7 @@ hospital.context_processor(lambda: {"words": wording})
 __all__ = [
     "allergies",
     "consultations",
+    "data_safety",
     "diagnoses",
     "hospital",
     "identity",

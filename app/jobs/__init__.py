@@ -8,7 +8,17 @@ from typing import Protocol
 
 from flask import Flask
 
-from app.jobs import credentials, health, operations, partitions, reminders, rounds, sync  # noqa: F401 (registers the jobs)
+from app.jobs import (  # noqa: F401 (they register their jobs)
+    credentials,
+    health,
+    operations,
+    partitions,
+    presets,
+    reminders,
+    restores,
+    rounds,
+    sync,
+)
 from app.jobs.schedule import Period, list_periods
 from app.jobs.scheduler import run_scheduler
 from app.jobs.worker import run_worker

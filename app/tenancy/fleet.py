@@ -15,6 +15,9 @@ from app.core.db import db
 from app.core.formats.names import search_key
 from app.tenancy.health import SERVICE
 from app.tenancy.models import (
+    Backup,
+    BackupPolicy,
+    BackupState,
     HealthCheck,
     HealthStatus,
     Hospital,
@@ -30,6 +33,7 @@ from app.tenancy.schema import head_revision
 
 STALE_AFTER = timedelta(minutes=15)
 PER_PAGE = 25
+DRILL_EVERY_DAYS = 7
 
 
 class Condition(enum.StrEnum):
@@ -40,6 +44,7 @@ class Condition(enum.StrEnum):
     UNKNOWN = "unknown"
     DEGRADED = "degraded"
     SYNC_FAILED = "sync_failed"
+    UNPROVEN = "unproven"
     BEHIND = "behind"
     PROVISIONING = "provisioning"
     UP = "up"
@@ -47,7 +52,14 @@ class Condition(enum.StrEnum):
     ARCHIVED = "archived"
 
 
-TROUBLE = (Condition.DOWN, Condition.STUCK, Condition.UNKNOWN, Condition.DEGRADED, Condition.SYNC_FAILED)
+TROUBLE = (
+    Condition.DOWN,
+    Condition.STUCK,
+    Condition.UNKNOWN,
+    Condition.DEGRADED,
+    Condition.SYNC_FAILED,
+    Condition.UNPROVEN,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,7 @@ def fleet_totals() -> FleetTotals:
 
 def _fleet() -> sa.Subquery:
     health, run, counted, stuck = _newest_check(), _newest_run(), _newest_counts(), _stopped_making()
+    kept = _backups()
     revision = sa.func.coalesce(health.c.revision, Hospital.schema_revision)
     return (
         sa.select(
@@ -139,18 +152,22 @@ def _fleet() -> sa.Subquery:
             counted.c.finished_at.label("synced_at"),
             counted.c.patients,
             counted.c.appointments,
-            _condition(health, run, stuck, revision).label("condition"),
+            kept.c.backed_up_at,
+            kept.c.proven_at,
+            _condition(health, run, stuck, kept, revision).label("condition"),
         )
         .select_from(Hospital)
         .outerjoin(health, sa.true())
         .outerjoin(run, sa.true())
         .outerjoin(counted, sa.true())
         .outerjoin(stuck, sa.true())
+        .outerjoin(kept, sa.true())
+        .outerjoin(BackupPolicy, BackupPolicy.hospital_id == Hospital.id)
         .subquery("fleet")
     )
 
 
-def _condition(health: Any, run: Any, stuck: Any, revision: sa.ColumnElement[str]) -> sa.Case[str]:
+def _condition(health: Any, run: Any, stuck: Any, kept: Any, revision: sa.ColumnElement[str]) -> sa.Case[str]:
     oldest = clock.now() - STALE_AFTER
     return sa.case(
         (Hospital.status == HospitalStatus.ARCHIVED, Condition.ARCHIVED.value),
@@ -163,8 +180,29 @@ def _condition(health: Any, run: Any, stuck: Any, revision: sa.ColumnElement[str
         (sa.or_(health.c.checked_at.is_(None), health.c.checked_at < oldest), Condition.UNKNOWN.value),
         (health.c.status == HealthStatus.DEGRADED, Condition.DEGRADED.value),
         (run.c.status == RunStatus.FAILED, Condition.SYNC_FAILED.value),
+        (_is_unproven(kept), Condition.UNPROVEN.value),
         (revision != newest_revision(), Condition.BEHIND.value),
         else_=Condition.UP.value,
+    )
+
+
+def _is_unproven(kept: Any) -> sa.ColumnElement[bool]:
+    """Tell whether no restore was proven for two intervals; a new hospital has as long."""
+    days = sa.func.coalesce(BackupPolicy.drill_every_days, DRILL_EVERY_DAYS)
+    return sa.func.coalesce(kept.c.proven_at, Hospital.created_at) < sa.func.now() - sa.func.make_interval(
+        0, 0, 0, 2 * days
+    )
+
+
+def _backups() -> sa.FromClause:
+    complete = Backup.state == BackupState.COMPLETE
+    return (
+        sa.select(
+            sa.func.max(Backup.started_at).filter(complete).label("backed_up_at"),
+            sa.func.max(Backup.proven_at).label("proven_at"),
+        )
+        .where(Backup.hospital_id == Hospital.id)
+        .lateral("kept")
     )
 
 

@@ -31,6 +31,7 @@ VIEW_RECORDS = declare("records.view", "hospital", _l("Read medical records"))
 WRITE_RECORDS = declare("records.write", "hospital", _l("Write and sign medical records"))
 PRESCRIBE = declare("prescriptions.write", "hospital", _l("Prescribe medicines"))
 VIEW_ACCESS_LOG = declare("access_log.view", "hospital", _l("See who has looked at a patient"))
+VIEW_DATA_SAFETY = declare("data_safety.view", "hospital", _l("See how the hospital's data is kept"))
 
 OWN_RECORD = declare("own.record", "patient", _l("See one's own record"))
 OWN_APPOINTMENTS = declare("own.appointments", "patient", _l("Book and cancel one's own visits"))
@@ -54,7 +55,7 @@ ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "administrator": (
         "Quản trị bệnh viện",
-        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, VIEW_ACCESS_LOG)),
+        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, VIEW_ACCESS_LOG, VIEW_DATA_SAFETY)),
     ),
 }
 

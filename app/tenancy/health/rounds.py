@@ -75,7 +75,7 @@ def list_subjects() -> list[tuple[HospitalEntry, Known]]:
         .select_from(Hospital)
         .outerjoin(newest, sa.true())
         .outerjoin(BackupPolicy, BackupPolicy.hospital_id == Hospital.id)
-        .where(Hospital.status.in_(WATCHED))
+        .where(Hospital.status.in_(WATCHED), Hospital.paused_at.is_(None))  # in a pause it is meant not to answer
         .options(joinedload(Hospital.database))
         .order_by(Hospital.code)
     )

@@ -2,6 +2,18 @@
 
 from app.tenancy import making
 from app.tenancy.credentials import isolation, keys, rekeying, rotation
+from app.tenancy.restores import drilling, importing, restoring
 from app.tenancy.upgrading import running, single
 
-__all__ = ["isolation", "keys", "making", "rekeying", "rotation", "running", "single"]
+__all__ = [
+    "drilling",
+    "importing",
+    "isolation",
+    "keys",
+    "making",
+    "rekeying",
+    "restoring",
+    "rotation",
+    "running",
+    "single",
+]

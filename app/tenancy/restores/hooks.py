@@ -1,0 +1,52 @@
+"""What else happens when a hospital's data comes back: registered by the subjects whose data it is.
+
+Preparers run bound to the new database before anybody is served from it; each must be harmless twice. What has been
+erased since the backup is erased again by one of them. Followers run afterwards, when the hospital serves again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back: whose it is now, of when it is, and whether it came from another installation."""
+
+    hospital_id: UUID
+    code: str
+    taken_at: datetime
+    imported: bool = False
+
+
+Preparer = Callable[[Restored], dict[str, int]]
+Follower = Callable[[Restored], None]
+_preparers: list[Preparer] = []
+_followers: list[Follower] = []
+
+
+def prepares_restored(preparer: Preparer) -> Preparer:
+    """Register what is done in a restored database before it serves; it returns how many rows it changed, by name."""
+    if preparer not in _preparers:
+        _preparers.append(preparer)
+    return preparer
+
+
+def follows_restore(follower: Follower) -> Follower:
+    """Register what is done once a hospital serves from a restored database; bound by itself where it needs to be."""
+    if follower not in _followers:
+        _followers.append(follower)
+    return follower
+
+
+def list_preparers() -> list[Preparer]:
+    """Return what is done in a restored database before it serves, in order."""
+    return list(_preparers)
+
+
+def list_followers() -> list[Follower]:
+    """Return what is done once a hospital serves again, in order."""
+    return list(_followers)

@@ -1,0 +1,160 @@
+"""Making a database of a backup, and giving it to a hospital: what restore, swap back and import share.
+
+Until the exchange the hospital serves from the database that it has; whatever fails before leaves it untouched.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import sqlalchemy as sa
+
+from app.core.errors import Text
+from app.core.i18n import _l
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.administration import administer
+from app.tenancy.binding import bind_template
+from app.tenancy.cluster import Cluster, allow_connect, create_login, new_password, revoke_public
+from app.tenancy.ledger.performing import Work
+from app.tenancy.making import CONNECTION_LIMIT
+from app.tenancy.models import DatabaseCluster, HospitalDatabase
+from app.tenancy.pausing import paused
+from app.tenancy.restores.filling import drop_database, fill, make_empty
+from app.tenancy.restores.hooks import Restored, list_followers, list_preparers
+from app.tenancy.restores.programs import pg_restore
+from app.tenancy.restores.sources import Source
+from app.tenancy.restores.verifying import check_identity, check_revision, compare, read_revision
+from app.tenancy.swapping import NewHome, exchange
+
+CHOOSE: Text = _l("Choose the backup and the place")
+FILL: Text = _l("Restore into a new database and compare with the manifest")
+FILES: Text = _l("Bring back the files that are missing")
+PREPARE: Text = _l("Bring the schema up to date and end what must not come alive again")
+SWAP: Text = _l("Pause the hospital for seconds and exchange its database")
+CENTRE: Text = _l("Tell the centre anew")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The database that is being made; names tell nobody whose it is."""
+
+    cluster_id: UUID
+    database: str
+    role: str
+
+    @property
+    def cluster(self) -> Cluster:
+        """Return its server with the right to make databases there; raises NoAdministrativeAddress."""
+        with unit_of_work() as session:
+            return administer(session.get_one(DatabaseCluster, self.cluster_id))
+
+    def as_details(self) -> dict[str, str]:
+        """Return what a step remembers of it."""
+        return {"cluster_id": str(self.cluster_id), "database": self.database, "role": self.role}
+
+    @classmethod
+    def of(cls, details: Mapping[str, Any]) -> Target:
+        """Return what a step remembered."""
+        return cls(UUID(details["cluster_id"]), details["database"], details["role"])
+
+
+def new_target(cluster_id: UUID) -> Target:
+    """Choose names for a new database and its role on a server."""
+    return Target(cluster_id, f"vh_{secrets.token_hex(8)}", f"vh_{secrets.token_hex(8)}")
+
+
+def cluster_of(hospital_id: UUID, name: str | None = None) -> UUID:
+    """Return the named server, or that on which the hospital's database is."""
+    with unit_of_work() as session:
+        query = sa.select(DatabaseCluster.id)
+        if name:
+            return session.scalars(query.where(DatabaseCluster.name == name)).one()
+        joined = query.join(HospitalDatabase, HospitalDatabase.cluster_id == DatabaseCluster.id)
+        return session.scalars(joined.where(HospitalDatabase.hospital_id == hospital_id)).one()
+
+
+def fill_and_compare(
+    work: Work, target: Target, source: Source, *, expected: UUID | None, only_known: bool = True
+) -> int:
+    """Make the database of the dump and hold it against its manifest; return its rows. What fails is dropped again.
+
+    `expected` is whose data it has to be. Raises OtherHospital, NewerSchema, ManifestDiffers, RestoreFailed, DiskFull.
+    """
+
+    cluster = target.cluster
+    if source.revision is not None and only_known:
+        check_revision(source.revision)
+    make_empty(cluster, target.database)
+    try:
+        fill(
+            cluster,
+            target.database,
+            pg_restore(cluster),
+            source.read(),
+            lambda done: work.progress(done, source.plain_bytes),
+        )
+        check_identity(cluster, target.database, expected)
+        if only_known:
+            check_revision(read_revision(cluster, target.database))
+        return compare(cluster, target.database, source.rows)
+    except Exception:
+        with suppress(psycopg.Error):
+            drop_database(cluster, target.database)
+        raise
+
+
+def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, Any]:
+    """Bring the schema up to date where wanted, and end what must not come alive again."""
+    cluster = target.cluster
+    if migrate:
+        cluster.migrate(target.database, "hospital")
+    changed: dict[str, int] = {}
+    with cluster.engine(target.database) as engine, bind_template(engine), unit_of_work():
+        for preparer in list_preparers():
+            changed |= preparer(restored)
+    with cluster.connect(target.database) as inside:
+        inside.execute("ANALYZE")  # a dump brings no statistics along
+    return changed
+
+
+def swap(work: Work, target: Target, *, reason: str) -> dict[str, Any]:
+    """Give the hospital its new database while it is paused; harmless where it has it already."""
+    if _is_home(work.hospital, target):
+        return {}
+    cluster, password = target.cluster, new_password()
+    open_to(cluster, target, password)
+    home = NewHome(target.cluster_id, target.database, target.role, password, read_revision(cluster, target.database))
+    work.check()
+    with paused(work.hospital, old_may_be_gone=True):
+        retired = exchange(work.actor, work.hospital, home, reason=reason, other_data=True)
+    return {"retired": str(retired)}
+
+
+def open_to(cluster: Cluster, target: Target, password: str) -> None:
+    """Make the role that serves the hospital, or give it a new password, and let nobody else in."""
+    with cluster.connect() as connection:
+        create_login(connection, target.role, password, member_of="vien_app", limit=CONNECTION_LIMIT)
+        revoke_public(connection, target.database)
+        allow_connect(connection, target.database, target.role)
+
+
+def follow_up(restored: Restored) -> None:
+    """Do what is done once the hospital serves again."""
+    for follower in list_followers():
+        follower(restored)
+
+
+def _is_home(hospital_id: UUID, target: Target) -> bool:
+    with unit_of_work() as session:
+        query = sa.select(HospitalDatabase.id).where(
+            HospitalDatabase.hospital_id == hospital_id,
+            HospitalDatabase.cluster_id == target.cluster_id,
+            HospitalDatabase.database_name == target.database,
+        )
+        return session.scalar(query) is not None

@@ -1,0 +1,61 @@
+"""A hospital with something to lose, and dumps and backups of it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.ledger.performing import perform
+from app.tenancy.ledger.requests import request_operation
+from app.tenancy.models import Hospital
+from app.tenancy.queries import get_hospital
+from app.tenancy.restores.programs import pg_restore
+from tests.support.platform import ACTOR, Platform
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def gamma(app: Flask, platform: Platform) -> str:
+    """A further hospital, dropped after the test with everything that was made of it."""
+    platform.create_hospital("gamma")
+    return "gamma"
+
+
+@pytest.fixture
+def run(app: Flask) -> Run:
+    """`run("hospital.restore", "gamma", backup=…)`: perform an operation here and return what came of it."""
+
+    def perform_here(kind: str, code: str, **arguments: Any) -> dict[str, Any]:
+        with unit_of_work():
+            wanted = request_operation(ACTOR, kind, hospital=get_hospital(code), arguments=arguments, wake=False).id
+        return perform(wanted)
+
+    return perform_here
+
+
+def hospital_id(code: str) -> UUID:
+    with unit_of_work() as session:
+        return session.scalars(sa.select(Hospital.id).where(Hospital.code == code)).one()
+
+
+def dump(platform: Platform, code: str, path: Path) -> Path:
+    """Dump a hospital's present database by hand."""
+    program = pg_restore(platform.cluster).with_name("pg_dump")
+    url = platform.cluster.url_of(platform.database_name(code)).render_as_string(hide_password=False)
+    subprocess.run([program, "-Fc", "-f", str(path), url], check=True)
+    return path
+
+
+def names_of_databases(platform: Platform) -> set[str]:
+    """Return the databases of the server: what a failed restore leaves behind is seen."""
+    with platform.cluster.connect() as connection:
+        return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}

@@ -1,0 +1,336 @@
+"""A hospital is brought back: compared before it serves, exchanged while nobody writes, and back again on request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.core import clock
+from app.core.db import db
+from app.core.unit_of_work import unit_of_work
+from app.domain.audit.models import OutboxEvent
+from app.domain.audit.operations import record_change
+from app.domain.centre.sync import synchronise
+from app.domain.identity.models import StaffSession
+from app.domain.messages.models import (
+    AppointmentReminder,
+    Channel,
+    MessageState,
+    OutboundMessage,
+    ReminderState,
+)
+from app.domain.patients.models import Patient
+from app.tenancy.binding import bind_hospital
+from app.tenancy.errors import HospitalBusy
+from app.tenancy.ledger.leases import holding_hospital
+from app.tenancy.ledger.performing import perform
+from app.tenancy.ledger.requests import request_operation, retry_operation
+from app.tenancy.models import Operation, OperationState, PatientIndexEntry, RestoreRun, RestoreState
+from app.tenancy.queries import get_hospital
+from app.tenancy.restores import making, restoring
+from app.tenancy.restores.errors import (
+    DiskFull,
+    ManifestDiffers,
+    NewerSchema,
+    NotADump,
+    NothingToBringBack,
+    OtherHospital,
+    RestoreFailed,
+)
+from app.tenancy.restores.sources import DumpFile
+from tests.factories import make_appointment, make_patient, make_staff
+from tests.integration.tenancy.restores.conftest import Run, dump, hospital_id, names_of_databases
+from tests.support.platform import ACTOR, Platform
+
+Bound = Any
+
+
+@pytest.fixture
+def saved(app: Flask, platform: Platform, gamma: str, bound: Bound, tmp_path: Path) -> Path:
+    """A dump of gamma with one patient; another one is registered afterwards."""
+    with bound(gamma):
+        register("Nguyễn Thị Trước")
+    path = dump(platform, gamma, tmp_path / "gamma.dump")
+    with bound(gamma):
+        register("Trần Văn Sau")
+    return path
+
+
+def register(name: str) -> Patient:
+    patient = make_patient(full_name=name)
+    record_change(
+        ACTOR,
+        "patient.register",
+        subject_type="patient",
+        subject_id=patient.id,
+        patient_id=patient.id,
+        event={"patient_version": patient.version},
+    )
+    return patient
+
+
+def names(code: str) -> set[str]:
+    with bind_hospital(code), unit_of_work() as session:
+        return set(session.scalars(sa.select(Patient.full_name)))
+
+
+def test_a_hospital_is_brought_back_and_swapped_back_again(app: Flask, gamma: str, saved: Path, run: Run) -> None:
+    with app.app_context():
+        assert run("hospital.restore", gamma, dump=str(saved))["rows"] > 100
+        assert names(gamma) == {"Nguyễn Thị Trước"}
+        run("hospital.swap_back", gamma)
+        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
+        with unit_of_work() as session:
+            assert session.scalars(sa.select(RestoreRun.state)).all() == [RestoreState.SUCCEEDED]
+
+
+def test_there_is_nothing_to_swap_back_where_nothing_was_left(app: Flask, gamma: str, run: Run) -> None:
+    with app.app_context(), pytest.raises(NothingToBringBack):
+        run("hospital.swap_back", gamma)
+
+
+def test_everybody_signs_in_again_and_nothing_is_sent_twice(
+    app: Flask, platform: Platform, gamma: str, bound: Bound, run: Run, tmp_path: Path
+) -> None:
+    now = clock.now()
+    with bound(gamma):
+        visit, staff = make_appointment(), make_staff()
+        db.session.add_all(
+            [
+                StaffSession(
+                    staff_id=staff.id,
+                    token_hash=b"t",
+                    created_at=now,
+                    last_seen_at=now,
+                    expires_at=now + timedelta(hours=8),
+                ),
+                *(
+                    AppointmentReminder(
+                        appointment_id=visit.id, rule=rule, channel=Channel.CONSOLE, created_at=due, due_at=due
+                    )
+                    for rule, due in (("past", now - timedelta(hours=1)), ("future", now + timedelta(hours=1)))
+                ),
+                OutboundMessage(
+                    key="k", channel=Channel.CONSOLE, template="t", locale="vi", recipient="r", subject="s", body="b"
+                ),
+            ]
+        )
+    path = dump(platform, gamma, tmp_path / "gamma.dump")
+    with app.app_context():
+        result = run("hospital.restore", gamma, dump=str(path))
+        assert (result["sessions_ended"], result["reminders_cancelled"], result["messages_withheld"]) == (1, 1, 1)
+        with bind_hospital(gamma), unit_of_work() as session:
+            assert session.scalars(sa.select(StaffSession.ended_at)).one() is not None
+            reminders = sa.select(AppointmentReminder.state).order_by(AppointmentReminder.due_at)
+            assert session.scalars(reminders).all() == [ReminderState.CANCELLED, ReminderState.PENDING]
+            assert session.scalars(sa.select(OutboundMessage.state)).one() is MessageState.UNKNOWN
+
+
+def test_the_centre_hears_a_restored_hospital_anew(app: Flask, gamma: str, saved: Path, bound: Bound, run: Run) -> None:
+    with app.app_context():
+        assert synchronise(gamma) == 2
+        with bound(gamma):
+            kept = db.session.scalars(sa.select(Patient).where(Patient.full_name == "Nguyễn Thị Trước")).one()
+            kept_id, kept.version = kept.id, 9
+            record_change(
+                ACTOR,
+                "patient.update",
+                subject_type="patient",
+                subject_id=kept_id,
+                patient_id=kept_id,
+                event={"patient_version": 9},
+            )
+        assert synchronise(gamma) == 1
+        run("hospital.restore", gamma, dump=str(saved))
+        with unit_of_work() as session:
+            entries = {row.patient_id: row for row in session.scalars(sa.select(PatientIndexEntry))}
+            assert len(entries) == 2
+            assert entries.pop(kept_id).source_version < 9
+            assert next(iter(entries.values())).deactivated_at is not None
+        with bound(gamma):
+            new_id = register("Lê Thị Mới").id
+        assert synchronise(gamma) == 1  # its place in line was that of an event of the database that was left
+        with unit_of_work() as session:
+            known = sa.select(PatientIndexEntry.patient_id).where(PatientIndexEntry.deactivated_at.is_(None))
+            assert set(session.scalars(known)) == {kept_id, new_id}
+        with bind_hospital(gamma), unit_of_work() as session:
+            assert len(set(session.scalars(sa.select(OutboxEvent.position)))) == 2
+
+
+def test_another_hospitals_dump_is_refused_and_leaves_nothing(
+    app: Flask, platform: Platform, gamma: str, alpha: str, run: Run, tmp_path: Path
+) -> None:
+    foreign = dump(platform, alpha, tmp_path / "alpha.dump")
+    with app.app_context():
+        before = names_of_databases(platform)
+        with pytest.raises(OtherHospital):
+            run("hospital.restore", gamma, dump=str(foreign))
+        assert names_of_databases(platform) == before
+        assert names(gamma) == set()
+
+
+def test_a_newer_schema_is_refused_with_the_remedy_to_upgrade(
+    app: Flask, platform: Platform, gamma: str, run: Run, tmp_path: Path
+) -> None:
+    with platform.admin(gamma) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'h999'")
+    path = dump(platform, gamma, tmp_path / "newer.dump")
+    with app.app_context():
+        before = names_of_databases(platform)
+        with pytest.raises(NewerSchema, match="h999") as caught:
+            run("hospital.restore", gamma, dump=str(path))
+        assert "Upgrade" in str(caught.value.remedy)
+        assert names_of_databases(platform) == before
+
+
+def test_a_file_that_is_no_dump_is_refused(app: Flask, gamma: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "letter.dump").write_bytes(b"Dear hospital")
+    (tmp_path / "half.dump").write_bytes(b"PGDMP")
+    with app.app_context():
+        for name in ("letter.dump", "half.dump", "nowhere.dump"):
+            with pytest.raises(NotADump):
+                run("hospital.restore", gamma, dump=str(tmp_path / name))
+
+
+def test_rows_that_differ_from_the_manifest_are_named_and_the_hospital_is_not_touched(
+    app: Flask, platform: Platform, gamma: str, saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "DumpFile", lambda path: DumpFile(path, rows={"patients": 17}))
+    with app.app_context():
+        before = names_of_databases(platform)
+        with pytest.raises(ManifestDiffers) as caught:
+            run("hospital.restore", gamma, dump=str(saved))
+        assert caught.value.mismatches["patients"] == "17 → 1"
+        assert names_of_databases(platform) == before
+        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
+        with unit_of_work() as session:
+            failed = session.scalars(sa.select(RestoreRun)).one()
+            assert (failed.state, failed.mismatches["patients"]) == (RestoreState.FAILED, "17 → 1")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            "pg_restore: error: could not execute query: ERROR:  could not extend file: No space left on device",
+            DiskFull,
+        ),
+        ("pg_restore: error: connection to server was lost", RestoreFailed),
+    ],
+)
+def test_a_pg_restore_that_fails_is_explained_and_its_database_dropped(
+    app: Flask,
+    platform: Platform,
+    gamma: str,
+    saved: Path,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    expected: type[Exception],
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(f"#!/bin/sh\nhead -c 100 >/dev/null\necho '{said}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with app.app_context():
+        before = names_of_databases(platform)
+        with monkeypatch.context() as patched:
+            patched.setattr(making, "pg_restore", lambda _cluster: program)
+            with pytest.raises(expected):
+                run("hospital.restore", gamma, dump=str(saved))
+        assert names_of_databases(platform) == before
+        with unit_of_work() as session:
+            failed = session.scalars(sa.select(Operation).where(Operation.kind == "hospital.restore")).one()
+            assert failed.state is OperationState.FAILED
+            assert failed.remedy
+            retry_operation(ACTOR, failed.id, wake=False)
+        perform(failed.id)
+        assert names(gamma) == {"Nguyễn Thị Trước"}
+
+
+def test_two_at_once_are_told_that_somebody_works_on_the_hospital(
+    app: Flask, gamma: str, saved: Path, run: Run
+) -> None:
+    with app.app_context(), holding_hospital(hospital_id(gamma), "another restore"), pytest.raises(HospitalBusy):
+        run("hospital.restore", gamma, dump=str(saved))
+
+
+def test_requests_during_a_restore_see_the_old_state_a_pause_or_the_new_one(
+    app: Flask, gamma: str, saved: Path, run: Run
+) -> None:
+    stop = threading.Event()
+    seen: set[int] = set()
+
+    def ask() -> None:
+        browser = app.test_client()
+        while not stop.is_set():
+            seen.add(browser.get("/h/gamma/hospital/sign-in").status_code)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        with app.app_context():
+            run("hospital.restore", gamma, dump=str(saved))
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert 200 in seen
+    assert seen <= {200, 503}
+    assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
+
+
+KILLED = """
+import os, signal, sys
+from uuid import UUID
+from app import create_app
+from app.tenancy.ledger.performing import perform
+from app.tenancy.restores import making
+app = create_app()
+real = making.fill
+def half(cluster, database, program, dump, note):
+    real(cluster, database, program, dump, note)
+    print("filled", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+making.fill = half
+with app.app_context():
+    perform(UUID(sys.argv[1]))
+"""
+
+
+def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind(
+    app: Flask, platform: Platform, gamma: str, saved: Path
+) -> None:
+    with app.app_context():
+        before = names_of_databases(platform)
+        with unit_of_work():
+            wanted = request_operation(
+                ACTOR, "hospital.restore", hospital=get_hospital(gamma), arguments={"dump": str(saved)}, wake=False
+            ).id
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(wanted)],
+            env={**os.environ, **platform.environment(), "ENVIRONMENT": "test"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert "filled" in killed.stdout
+        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
+        begun = time.monotonic()
+        perform(wanted)
+        assert time.monotonic() - begun < 30
+        assert names(gamma) == {"Nguyễn Thị Trước"}
+        assert len(names_of_databases(platform) - before) == 1
