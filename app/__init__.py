@@ -34,12 +34,14 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _configure(app: Flask, settings: Settings) -> None:
+    from app.core.blobs import init_files
     from app.core.crypto import BlindIndex, Keyring
     from app.core.logging import configure_logging
 
     configure_logging(settings.log_level, settings.log_format)
     app.extensions["settings"] = settings
     app.extensions["keyring"] = Keyring.parse(settings.vien_keys)
+    init_files(app, settings.files_address)
     app.extensions["blind_index"] = BlindIndex(base64.b64decode(settings.vien_blind_index_key))
     app.config.update(
         TESTING=settings.environment == "test",

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: str = Field(min_length=32, description="signs cookies and jobs")
     vien_keys: str = Field(description="encryption keys `id:base64,…`, the active one first")
+    backup_url: str | None = Field(default=None, description="file:///folder or s3://bucket/prefix?endpoint=&region=")
+    backup_keys: str | None = Field(default=None, description="keys of backups, like vien_keys; never for web")
+    files_url: str | None = Field(default=None, description="where hospitals' files are, like backup_url")
     vien_blind_index_key: str = Field(description="key of the blind patient index, base64")
     var_dir: Path = Path("var")
 
@@ -71,6 +74,14 @@ class Settings(BaseSettings):
         default=None, min_length=16, description="bearer token for /metrics; without it, only from this machine"
     )
 
+    delete_grace_days: int = Field(default=30, ge=0, description="between asking for a deletion and doing it")
+    deleted_backup_days: int = Field(
+        default=90, ge=0, description="how long the last backup of a deleted hospital is kept"
+    )
+    exit_kit_days: int = Field(default=7, ge=1, description="how long an exit kit can be downloaded")
+    vien_signing_key: str | None = Field(
+        default=None, description="signs certificates (Ed25519), base64; derived from the blind index key when absent"
+    )
     support_contact: str | None = Field(
         default=None, description="whom people of a suspended or archived hospital reach: a telephone number or e-mail"
     )
@@ -94,16 +105,35 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("vien_keys")
+    @field_validator("vien_keys", "backup_keys")
     @classmethod
-    def _keys(cls, value: str) -> str:
-        Keyring.parse(value)
+    def _keys(cls, value: str | None) -> str | None:
+        if value is not None:
+            Keyring.parse(value)
         return value
 
-    @field_validator("vien_blind_index_key")
+    @field_validator("backup_url", "files_url")
     @classmethod
-    def _blind_index_key(cls, value: str) -> str:
-        decode_key(value, "the key")
+    def _store(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("file:///", "s3://")):
+            raise ValueError("must begin with file:/// or s3://")
+        return value
+
+    @property
+    def backup_address(self) -> str:
+        """Where backups are: what was set, or a folder below VAR_DIR."""
+        return self.backup_url or (self.var_dir.resolve() / "backups").as_uri()
+
+    @property
+    def files_address(self) -> str:
+        """Where hospitals' files are: what was set, or a folder below VAR_DIR."""
+        return self.files_url or (self.var_dir.resolve() / "files").as_uri()
+
+    @field_validator("vien_blind_index_key", "vien_signing_key")
+    @classmethod
+    def _blind_index_key(cls, value: str | None) -> str | None:
+        if value is not None:
+            decode_key(value, "the key")
         return value
 
     @field_validator("base_url")

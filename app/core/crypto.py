@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
@@ -55,6 +57,7 @@ class Keyring:
         if any(len(key) != KEY_BYTES for key in keys.values()):
             raise ValueError(f"every key needs {KEY_BYTES} bytes")
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._raw = dict(keys)
         self.active_id = next(iter(keys))
 
     @property
@@ -91,6 +94,13 @@ class Keyring:
             return key.decrypt(sealed.nonce, sealed.ciphertext, context.encode()).decode()
         except InvalidTag as error:
             raise CannotDecrypt("the ciphertext does not belong to this key and context") from error
+
+    def derive(self, key_id: str, salt: bytes, purpose: str) -> bytes:
+        """Return a key for one purpose alone (HKDF-SHA256, RFC 5869); raises CannotDecrypt for an unknown key id."""
+        key = self._raw.get(key_id)
+        if key is None:
+            raise CannotDecrypt(f"no key {key_id!r} in the keyring")
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=purpose.encode()).derive(key)
 
 
 class BlindIndex:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -83,7 +83,7 @@ def _operation_of(actor: Actor, code: str) -> UUID | None:
             raise UnknownHospital
         hospital, operation_id, state = row
         if state in UNFINISHED:
-            return cast(UUID, operation_id)
+            return operation_id
         if state in (OperationState.FAILED, OperationState.CANCELLED):
             return retry_operation(actor, operation_id, wake=False).id
         if hospital.status is not HospitalStatus.PROVISIONING:
