@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.core import clock
 from app.core.db import db
 from app.core.formats.names import search_key
+from app.tenancy.backups.policies import DEFAULT_POLICY
 from app.tenancy.health import SERVICE
 from app.tenancy.models import (
     Backup,
@@ -33,7 +34,6 @@ from app.tenancy.schema import head_revision
 
 STALE_AFTER = timedelta(minutes=15)
 PER_PAGE = 25
-DRILL_EVERY_DAYS = 7
 
 
 class Condition(enum.StrEnum):
@@ -188,7 +188,7 @@ def _condition(health: Any, run: Any, stuck: Any, kept: Any, revision: sa.Column
 
 def _is_unproven(kept: Any) -> sa.ColumnElement[bool]:
     """Tell whether no restore was proven for two intervals; a new hospital has as long."""
-    days = sa.func.coalesce(BackupPolicy.drill_every_days, DRILL_EVERY_DAYS)
+    days = sa.func.coalesce(BackupPolicy.drill_every_days, DEFAULT_POLICY.drill_every_days)
     return sa.func.coalesce(kept.c.proven_at, Hospital.created_at) < sa.func.now() - sa.func.make_interval(
         0, 0, 0, 2 * days
     )

@@ -14,6 +14,8 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.i18n import _l
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.backups.policies import DEFAULT_POLICY
+from app.tenancy.backups.source import open_backup
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work
 from app.tenancy.ledger.requests import UNFINISHED, request_operation
@@ -31,7 +33,6 @@ from app.tenancy.restores.filling import drop_database
 from app.tenancy.restores.making import FILL, Target, cluster_of, fill_and_compare, new_target
 from app.tenancy.restores.restoring import find_backup
 from app.tenancy.restores.runs import DRILL, noting
-from app.tenancy.restores.sources import stored
 
 DRILL_OPERATION = "hospital.drill"
 AT_ONCE = 2
@@ -75,7 +76,7 @@ def request_due_drills(actor: Actor, *, limit: int = AT_ONCE) -> list[str]:
 
 
 def _due() -> sa.Select[Hospital]:
-    every = sa.func.coalesce(BackupPolicy.drill_every_days, _default_days())
+    every = sa.func.coalesce(BackupPolicy.drill_every_days, DEFAULT_POLICY.drill_every_days)
     proven = sa.select(sa.func.max(Backup.proven_at)).where(Backup.hospital_id == Hospital.id).scalar_subquery()
     backed_up = sa.exists().where(Backup.hospital_id == Hospital.id, Backup.state == BackupState.COMPLETE)
     tried = sa.exists().where(
@@ -94,10 +95,6 @@ def _due() -> sa.Select[Hospital]:
     )
 
 
-def _default_days() -> int:
-    return 7
-
-
 def _choose(work: Work) -> dict[str, Any]:
     backup = find_backup(work.hospital, work.arguments.get("backup"))
     target = new_target(cluster_of(work.hospital, work.arguments.get("cluster")))
@@ -109,7 +106,7 @@ def _choose(work: Work) -> dict[str, Any]:
 
 
 def _fill(work: Work, target: Target, backup_id: UUID) -> dict[str, Any]:
-    source = stored(find_backup(work.hospital, str(backup_id)).location)
+    source = open_backup(find_backup(work.hospital, str(backup_id)).location)
     if source.hospital_id != work.hospital:
         raise OtherHospital
     return {"rows": fill_and_compare(work, target, source, expected=work.hospital)}

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-import psycopg
-import sqlalchemy as sa
 from psycopg import sql
 
+from app.core.postgres_programs import find_program
+from app.tenancy.backups.dumping import conninfo
 from app.tenancy.cluster import Cluster, revoke_public
 from app.tenancy.restores.errors import DiskFull, NotADump, RestoreFailed
 
@@ -48,6 +48,12 @@ def drop_database(cluster: Cluster, database: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
+def pg_restore(cluster: Cluster) -> Path:
+    """Return the program of a server's version; raises NoProgram."""
+    with cluster.connect() as connection:
+        return find_program("pg_restore", connection.info.server_version // 10_000)
+
+
 def fill(cluster: Cluster, database: str, program: Path, dump: Iterable[bytes], note: Note) -> None:
     """Stream a dump in pg_dump's custom format into an empty database; `note` hears how many bytes went in.
 
@@ -56,7 +62,7 @@ def fill(cluster: Cluster, database: str, program: Path, dump: Iterable[bytes], 
     with tempfile.TemporaryFile() as said:
         url = cluster.url_of(database)
         process = subprocess.Popen(  # noqa: S603 (our own program and address, no shell)
-            [str(program), "--exit-on-error", "--role=vien_owner", f"--dbname={_conninfo(url)}"],
+            [str(program), "--exit-on-error", "--role=vien_owner", f"--dbname={conninfo(url)}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,
@@ -85,13 +91,6 @@ def _pour(sink: IO[bytes], dump: Iterator[bytes], note: Note) -> None:
             sink.write(chunk)
             done += len(chunk)
             note(done)
-
-
-def _conninfo(url: sa.URL) -> str:
-    """Return the address without the password, which a list of processes would show."""
-    port = {"port": url.port} if url.port else {}
-    facts = {"host": url.host, "user": url.username, "dbname": url.database, **port, **dict(url.query)}
-    return psycopg.conninfo.make_conninfo("", **{name: str(value) for name, value in facts.items() if value})
 
 
 def _read(said: IO[bytes]) -> str:

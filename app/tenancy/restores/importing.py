@@ -20,6 +20,7 @@ from app.core.ids import new_id
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import platform_keyring
 from app.tenancy.audit import record_platform_change
+from app.tenancy.backups.source import open_backup
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import new_password
 from app.tenancy.errors import HospitalBusy, HospitalExists
@@ -44,7 +45,7 @@ from app.tenancy.restores.making import (
     prepare,
 )
 from app.tenancy.restores.runs import IMPORT, noting
-from app.tenancy.restores.sources import DumpFile, Source, stored
+from app.tenancy.restores.sources import DumpFile, Source
 from app.tenancy.restores.verifying import check_revision, read_revision
 from app.tenancy.vault import seal_password
 
@@ -93,7 +94,7 @@ def request_import(
 def import_hospital(work: Work) -> dict[str, Any]:
     """Make a hospital of an archive of another one; until the step before the last nobody can reach it."""
     source = _open(work)
-    hospital_id = UUID(work.step("read", lambda: _read(source))["hospital"])
+    hospital_id = UUID(work.step("read", lambda: _read(work, source))["hospital"])
     target = Target.of(work.step("register", lambda: _register(work, hospital_id)))
     code = work.arguments["code"]
     if not take_hospitals([hospital_id], work.runner, IMPORT_OPERATION):
@@ -115,14 +116,18 @@ def import_hospital(work: Work) -> dict[str, Any]:
 
 def _open(work: Work) -> Source:
     dump = work.arguments.get("dump")
-    return DumpFile(Path(dump)) if dump else stored(work.arguments["location"])
+    return DumpFile(Path(dump)) if dump else open_backup(work.arguments["location"])
 
 
-def _read(source: Source) -> dict[str, Any]:
+def _read(work: Work, source: Source) -> dict[str, Any]:
     """Refuse what could not be restored before a code is taken for it; choose the new hospital's id."""
     if source.revision is not None:
         check_revision(source.revision)
     source.check()
+    done = 0
+    for piece in source.read():
+        done += len(piece)
+        work.progress(done, source.plain_bytes)
     return {"hospital": str(new_id())}
 
 

@@ -25,9 +25,8 @@ from app.tenancy.ledger.performing import Work
 from app.tenancy.making import CONNECTION_LIMIT
 from app.tenancy.models import DatabaseCluster, HospitalDatabase
 from app.tenancy.pausing import paused
-from app.tenancy.restores.filling import drop_database, fill, make_empty
+from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_restore
 from app.tenancy.restores.hooks import Restored, list_followers, list_preparers
-from app.tenancy.restores.programs import pg_restore
 from app.tenancy.restores.sources import Source
 from app.tenancy.restores.verifying import check_identity, check_revision, compare, read_revision
 from app.tenancy.swapping import NewHome, exchange

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.db import db
+from app.tenancy.backups.policies import Policy, find_policy
 from app.tenancy.models import Backup, BackupState, Hospital, HospitalStatus, RestoreRun, RestoreState
 from app.tenancy.paging import Page
 
@@ -26,7 +27,7 @@ class DataSafety:
     size_bytes: int | None
     proven_at: datetime | None
     proven_backup_of: datetime | None
-    policy: Any
+    policy: Policy
 
     @property
     def is_backup_late(self) -> bool:
@@ -59,7 +60,7 @@ def read_data_safety(hospital_id: UUID) -> DataSafety:
         newest.size_bytes if newest else None,
         proven.proven_at if proven else None,
         proven.started_at if proven else None,
-        policy_of(hospital_id),
+        find_policy(hospital_id),
     )
 
 
@@ -155,14 +156,6 @@ def _newest_drill() -> sa.FromClause:
         .order_by(RestoreRun.started_at.desc())
         .limit(1)
         .lateral("drill")
-    )
-
-
-def policy_of(hospital_id: UUID) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(
-        every_hours=24, keep_daily=7, keep_weekly=4, keep_monthly=12, keep_yearly=0, drill_every_days=7
     )
 
 

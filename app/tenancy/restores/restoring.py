@@ -13,6 +13,7 @@ from psycopg import OperationalError
 from app.core.i18n import _l
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import administer
+from app.tenancy.backups.source import open_backup
 from app.tenancy.cluster import database_exists
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work
@@ -35,7 +36,7 @@ from app.tenancy.restores.making import (
     swap,
 )
 from app.tenancy.restores.runs import RESTORE, noting
-from app.tenancy.restores.sources import DumpFile, Source, stored
+from app.tenancy.restores.sources import DumpFile, Source
 from app.tenancy.swapping import RESTORE as RESTORED
 from app.tenancy.swapping import SWAP_BACK
 
@@ -140,7 +141,7 @@ def _choose(work: Work) -> dict[str, Any]:
 def _open(work: Work, backup_id: UUID | None) -> Source:
     if backup_id is None:
         return DumpFile(Path(work.arguments["dump"]))
-    source = stored(find_backup(work.hospital, str(backup_id)).location)
+    source = open_backup(find_backup(work.hospital, str(backup_id)).location)
     if source.hospital_id != work.hospital:
         raise OtherHospital
     return source

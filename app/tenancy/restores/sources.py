@@ -1,4 +1,4 @@
-"""Where restored data comes from: a backup in the store, or a plain dump that somebody made by hand."""
+"""Where restored data comes from: a backup in the store (`backups.source`), or a dump that somebody made by hand."""
 
 from __future__ import annotations
 
@@ -76,8 +76,3 @@ class DumpFile:
     def bring_files(self, hospital_id: UUID) -> dict[str, int]:
         """A dump by hand has no files with it."""
         return {}
-
-
-def stored(location: str) -> Source:
-    """Return a backup in the store by its place."""
-    raise NotImplementedError(location)

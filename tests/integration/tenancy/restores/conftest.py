@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,12 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.backups.archive import ARCHIVE
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation
-from app.tenancy.models import Hospital
+from app.tenancy.models import Backup, Hospital
 from app.tenancy.queries import get_hospital
-from app.tenancy.restores.programs import pg_restore
+from app.tenancy.restores.filling import pg_restore
 from tests.support.platform import ACTOR, Platform
 
 Run = Callable[..., dict[str, Any]]
@@ -59,3 +61,26 @@ def names_of_databases(platform: Platform) -> set[str]:
     """Return the databases of the server: what a failed restore leaves behind is seen."""
     with platform.cluster.connect() as connection:
         return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+
+
+def backup_of(code: str) -> Backup:
+    """Return the row of a hospital's newest backup."""
+    with unit_of_work() as session:
+        query = sa.select(Backup).where(Backup.hospital_id == hospital_id(code)).order_by(Backup.started_at.desc())
+        row = session.scalars(query).first()
+        assert row is not None
+        session.expunge(row)
+        return row
+
+
+def archive_of(app: Flask, backup: Backup) -> Path:
+    """Return the file in which a backup's archive is, in a store that is a folder."""
+    folder = Path(urlsplit(app.extensions["settings"].backup_address).path)
+    return folder / backup.location / ARCHIVE
+
+
+def flip_a_byte(path: Path) -> None:
+    """Change one bit in the middle of a file, as a worn disk does."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)

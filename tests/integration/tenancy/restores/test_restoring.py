@@ -17,11 +17,14 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core import clock
+from app.core.blobs import file_store
+from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import OutboxEvent
 from app.domain.audit.operations import record_change
 from app.domain.centre.sync import synchronise
+from app.domain.files.models import File
 from app.domain.identity.models import StaffSession
 from app.domain.messages.models import (
     AppointmentReminder,
@@ -31,12 +34,14 @@ from app.domain.messages.models import (
     ReminderState,
 )
 from app.domain.patients.models import Patient
+from app.tenancy.backups import source
+from app.tenancy.backups.errors import BackupDamaged, WrongBackupKey
 from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import holding_hospital
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation, retry_operation
-from app.tenancy.models import Operation, OperationState, PatientIndexEntry, RestoreRun, RestoreState
+from app.tenancy.models import Backup, Operation, OperationState, PatientIndexEntry, RestoreRun, RestoreState
 from app.tenancy.queries import get_hospital
 from app.tenancy.restores import making, restoring
 from app.tenancy.restores.errors import (
@@ -50,7 +55,15 @@ from app.tenancy.restores.errors import (
 )
 from app.tenancy.restores.sources import DumpFile
 from tests.factories import make_appointment, make_patient, make_staff
-from tests.integration.tenancy.restores.conftest import Run, dump, hospital_id, names_of_databases
+from tests.integration.tenancy.restores.conftest import (
+    Run,
+    archive_of,
+    backup_of,
+    dump,
+    flip_a_byte,
+    hospital_id,
+    names_of_databases,
+)
 from tests.support.platform import ACTOR, Platform
 
 Bound = Any
@@ -334,3 +347,47 @@ def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind
         assert time.monotonic() - begun < 30
         assert names(gamma) == {"Nguyễn Thị Trước"}
         assert len(names_of_databases(platform) - before) == 1
+
+
+def test_a_backup_of_a_time_is_restored_with_its_files_and_counts_as_proven(
+    app: Flask, gamma: str, bound: Bound, run: Run
+) -> None:
+    with app.app_context():
+        files = file_store()
+        digest, _ = files.put(hospital_id(gamma), [b"an X-ray"])
+    with bound(gamma):
+        register("Nguyễn Thị Trước")
+        db.session.add(File(sha256=digest, size_bytes=8, media_type="image/png", name="x-ray.png"))
+    with app.app_context():
+        first = run("hospital.backup", gamma)["backup"]
+        between = clock.now().isoformat()
+    with bound(gamma):
+        register("Trần Văn Sau")
+    with app.app_context():
+        run("hospital.backup", gamma)
+        files.delete_all(hospital_id(gamma))
+        result = run("hospital.restore", gamma, at=between)
+        assert (result["backup"], result["brought"]) == (first, 1)
+        assert names(gamma) == {"Nguyễn Thị Trước"}
+        assert b"".join(files.read(hospital_id(gamma), digest)) == b"an X-ray"
+        with unit_of_work() as session:
+            proven = sa.select(Backup.id).where(Backup.proven_at.is_not(None))
+            assert [str(one) for one in session.scalars(proven)] == [first]
+
+
+def test_a_backup_that_cannot_be_opened_leaves_the_hospital_as_it_was(
+    app: Flask, platform: Platform, gamma: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        run("hospital.backup", gamma)
+        before = names_of_databases(platform)
+        with monkeypatch.context() as patched:
+            patched.setattr(source, "backup_keyring", lambda: Keyring({"other": bytes(32)}))
+            with pytest.raises(WrongBackupKey) as caught:
+                run("hospital.restore", gamma)
+        assert "BACKUP_KEYS" in str(caught.value.remedy)
+        flip_a_byte(archive_of(app, backup_of(gamma)))
+        with pytest.raises(BackupDamaged):
+            run("hospital.restore", gamma)
+        assert names_of_databases(platform) == before
+        assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
