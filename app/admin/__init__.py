@@ -12,6 +12,9 @@ guard(admin)
 # What operators see; a new file of views is added here.
 from app.admin import (  # noqa: E402
     audit,
+    backups,
+    credentials,
+    health,
     hospitals,
     identity,
     operations,
@@ -22,4 +25,18 @@ from app.admin import (  # noqa: E402
     words,
 )
 
-__all__ = ["admin", "audit", "hospitals", "identity", "operations", "restores", "showcase", "sync", "tabs", "words"]
+__all__ = [
+    "admin",
+    "audit",
+    "backups",
+    "credentials",
+    "health",
+    "hospitals",
+    "identity",
+    "operations",
+    "restores",
+    "showcase",
+    "sync",
+    "tabs",
+    "words",
+]

@@ -59,6 +59,11 @@ REASONS: dict[str, Any] = {
     "slow": _l("The answer took longer than a second."),
     "stopping": _l("The database server is stopping or starting."),
     "unreachable": _l("The database server cannot be reached."),
+    "backup_old": _l("The last backup is older than twice the time between backups."),
+    "behind": _l("The schema is behind; the hospital goes on serving."),
+    "disk_full": _l("The disk, or the storage that was agreed, is nearly full."),
+    "queue_old": _l("Reminders or events have waited for longer than a quarter of an hour."),
+    "replica": _l("The read replica is behind or away."),
     "wrong_database": _l("The database belongs to another hospital."),
 }
 OPERATION_STATES: dict[str, tuple[Any, str]] = {
@@ -71,8 +76,12 @@ OPERATION_STATES: dict[str, tuple[Any, str]] = {
 ACTIONS: dict[str, Any] = {
     "hospital.request": _l("Hospital requested"),
     "hospital.activate": _l("Hospital set up"),
+    "credentials.rotate": _l("Database credentials replaced"),
+    "credentials.drop": _l("Replaced database role dropped"),
+    "orphan.drop": _l("Orphaned database or role dropped"),
     "hospital.suspend": _l("Hospital suspended"),
     "hospital.resume": _l("Hospital serving again"),
+    "hospital.set_replica": _l("Read replica changed"),
     "hospital.exchange_database": _l("Database exchanged"),
     "hospital.drop_retired_database": _l("Earlier database dropped"),
     "hospital.import": _l("Hospital imported"),
