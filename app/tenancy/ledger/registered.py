@@ -3,10 +3,16 @@
 from app.tenancy import making
 from app.tenancy.credentials import isolation, keys, rekeying, rotation
 from app.tenancy.restores import drilling, importing, restoring
+from app.tenancy.ending import abandoning, archiving, deleting
+from app.tenancy.moving import moving
 from app.tenancy.upgrading import running, single
 
 __all__ = [
     "drilling",
+    "abandoning",
+    "archiving",
+    "backing_up",
+    "deleting",
     "importing",
     "isolation",
     "keys",

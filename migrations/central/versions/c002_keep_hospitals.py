@@ -25,7 +25,8 @@ GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON operations, operation_steps, hospital_leases, backups, backup_policies, restore_runs,
     retired_databases, retired_logins, migration_runs, isolation_checks, uptime_daily TO vien_central_app;
 GRANT SELECT, INSERT ON deletion_certificates TO vien_central_app;
-GRANT DELETE ON hospital_leases, sync_runs, patient_index, sync_cursors TO vien_central_app;
+GRANT DELETE ON hospital_leases, sync_runs, patient_index, sync_cursors, hospital_databases, hospital_administrators
+    TO vien_central_app;
 """
 
 
