@@ -18,6 +18,7 @@ from app.core.actor import system_actor
 from app.core.errors import InvalidValue
 from app.core.i18n import _l
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.backups.errors import BackupDamaged
 from app.tenancy.ledger.requests import request_operation
 from app.tenancy.models import Operation
 from app.tenancy.provisioning import HospitalRequest
@@ -206,5 +207,5 @@ def drop_retired(dry_run: bool) -> None:
 def _checked(request: Callable[[bool], Operation], *, detach: bool) -> dict[str, Any]:
     try:
         return performed(request, detach=detach)
-    except ManifestDiffers as error:
+    except (ManifestDiffers, BackupDamaged) as error:
         fail(str(error), Exit.CHECK_FAILED, str(error.remedy or ""))

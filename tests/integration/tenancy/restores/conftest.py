@@ -63,6 +63,13 @@ def names_of_databases(platform: Platform) -> set[str]:
         return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
 
 
+def back_up(code: str) -> None:
+    """Back a hospital up here and now."""
+    with unit_of_work():
+        asked = request_operation(ACTOR, "hospital.backup", hospital=get_hospital(code), wake=False).id
+    perform(asked)
+
+
 def backup_of(code: str) -> Backup:
     """Return the row of a hospital's newest backup."""
     with unit_of_work() as session:
