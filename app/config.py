@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     retired_login_seconds: float = Field(
         default=3600, ge=0, description="how long a database role that was replaced stays valid"
     )
+    move_by_dump_below_mb: int = Field(
+        default=2000, ge=0, description="databases smaller than this are moved by dump, larger ones by replication"
+    )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
 
     metrics_token: str | None = Field(

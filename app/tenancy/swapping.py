@@ -28,6 +28,7 @@ from app.tenancy.administration import administer, platform_keyring
 from app.tenancy.audit import record_platform_change
 from app.tenancy.binding import tenancy
 from app.tenancy.credentials.retirement import drop_login
+from app.tenancy.ledger.leases import keep_hospital
 from app.tenancy.models import DatabaseCluster, Hospital, HospitalDatabase, RetiredDatabase, SyncCursor
 from app.tenancy.vault import seal_password
 
@@ -50,13 +51,18 @@ class NewHome:
         return f"NewHome({self.role}@{self.database})"
 
 
-def exchange(actor: Actor, hospital_id: UUID, home: NewHome, *, reason: str, other_data: bool) -> UUID | None:
+def exchange(
+    actor: Actor, hospital_id: UUID, home: NewHome, *, reason: str, other_data: bool, holder: str | None = None
+) -> UUID | None:
     """Give a hospital another database and retire the present one; return the retired one's row.
 
     None where it uses that database already. With `other_data` than in the old database what the centre has heard is
-    forgotten, so that it is heard from the beginning.
+    forgotten, so that it is heard from the beginning. With `holder` it is done only while this runner still has the
+    hospital: whoever was away for too long may have been taken for dead, and the pause lifted. Raises LeaseLost.
     """
     with unit_of_work() as session:
+        if holder is not None:
+            keep_hospital(session, hospital_id, holder)
         hospital = session.scalars(sa.select(Hospital).where(Hospital.id == hospital_id).with_for_update()).one()
         query = sa.select(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_id).with_for_update()
         place = session.scalars(query.execution_options(populate_existing=True)).one()

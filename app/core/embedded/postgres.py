@@ -34,6 +34,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "cluster_name": "vien",
+    "wal_level": "logical",  # so that a hospital may be moved away by replication
 }
 FORGETFUL_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PASSING_TROUBLE = ("postmaster.pid", "pre-existing shared memory block")

@@ -20,10 +20,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.core.db import db
 from app.core.logging import get_logger
 from app.tenancy.errors import HospitalBusy
+from app.tenancy.ledger.errors import LeaseLost
 from app.tenancy.models import HospitalLease, Operation, OperationState
 
 log = get_logger(__name__)
@@ -123,6 +125,15 @@ def give_back(runner: str, hospital_ids: list[UUID] | None = None) -> None:
         held = held.where(HospitalLease.hospital_id.in_(hospital_ids))
     with db.engine.begin() as connection:
         connection.execute(held)
+
+
+def keep_hospital(session: Session, hospital_id: UUID, runner: str) -> None:
+    """See that a runner has a hospital, and that nobody takes it before the transaction ends; raises LeaseLost."""
+    held = sa.select(HospitalLease.hospital_id).where(
+        HospitalLease.hospital_id == hospital_id, HospitalLease.runner == runner
+    )
+    if session.scalar(held.with_for_update()) is None:
+        raise LeaseLost
 
 
 @contextmanager

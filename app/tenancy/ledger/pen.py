@@ -7,7 +7,7 @@ cut takes away is a step done twice, which every step allows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from app.tenancy.models import Operation, OperationState, OperationStep, StepSta
 
 WITHOUT_WAITING_FOR_THE_DISK = sa.text("SET LOCAL synchronous_commit = off")
 NOW = sa.func.clock_timestamp()
+TAKEN_BACK = "taken back"
 BEGIN_STEP = sa.text("""
 WITH held AS (
     UPDATE operations SET heartbeat_at = now() WHERE id = :operation AND runner = :runner RETURNING cancel_requested_at
@@ -44,6 +45,19 @@ SELECT cancel_requested_at, set_config('synchronous_commit', 'off', true) FROM h
     sa.bindparam("finished_id", type_=sa.Uuid),
     sa.bindparam("begun_id", type_=sa.Uuid),
 )
+
+
+def forget_steps(connection: sa.Connection, operation_id: UUID, steps: Sequence[str]) -> None:
+    """Have the next try do steps again; what they remember stays in their rows until then."""
+    connection.execute(
+        sa.update(OperationStep)
+        .where(
+            OperationStep.operation_id == operation_id,
+            OperationStep.step.in_(steps),
+            OperationStep.state == StepState.DONE,
+        )
+        .values(state=StepState.FAILED, error=TAKEN_BACK)
+    )
 
 
 class Pen:
@@ -90,6 +104,11 @@ class Pen:
         """Note that a step failed."""
         with self._writing() as connection:
             self._upsert(connection, step, StepState.FAILED, error=error)
+
+    def forget(self, steps: Sequence[str]) -> None:
+        """Note that what steps have made was taken back, so that they are not skipped."""
+        with self._writing() as connection:
+            forget_steps(connection, self._id, steps)
 
     def write(self, **values: Any) -> None:
         """Note how far it is; raises LeaseLost where another runner has taken over, OperationCancelled where asked."""

@@ -106,6 +106,12 @@ class Work:
         """Stop here if somebody asked for it (OperationCancelled) or if another runner has taken over (LeaseLost)."""
         self._pen.write()
 
+    def forget(self, *names: str) -> None:
+        """Have steps done again at the next try, because what they made was taken back."""
+        self._pen.forget(names)
+        for name in names:
+            self._known.pop(name, None)
+
     def end(self, state: OperationState, **values: Any) -> None:
         """Write down how it ended."""
         self._pen.end(state, **values)
