@@ -56,6 +56,7 @@ STEPS = {
     "activate": _l("Let the hospital serve"),
 }
 PROVISIONING = frozenset({HospitalStatus.PROVISIONING})
+GIVEN_UP = frozenset({HospitalStatus.DELETED})
 
 
 def provision_hospital(actor: Actor, code: str, listener: Listener | None = None) -> None:
@@ -95,6 +96,7 @@ def _operation_of(actor: Actor, code: str) -> UUID | None:
 def make_hospital(work: Work) -> dict[str, Any]:
     """Give a registered hospital a copy of the golden template, and let it serve."""
     code = work.code
+    _refuse_abandoned(work.hospital)
     chosen: list[Site] = []
     work.step("place", lambda: chosen.append(_choose_place(code, work.arguments.get("cluster"))))
     site = chosen[0] if chosen else _find_site(code)
@@ -115,6 +117,13 @@ class Site:
     is_demo: bool
     cluster: Cluster
     place: Whereabouts
+
+
+def _refuse_abandoned(hospital_id: UUID) -> None:
+    """Make nothing for a hospital that was given up, whoever takes the work up again."""
+    with unit_of_work() as session:
+        if session.scalars(sa.select(Hospital.status).where(Hospital.id == hospital_id)).one() in GIVEN_UP:
+            raise UnknownHospital
 
 
 def _find_site(code: str) -> Site:

@@ -68,7 +68,8 @@ def list_servers() -> list[Server]:
         made = Hospital.status.not_in((HospitalStatus.PROVISIONING, HospitalStatus.DELETED))
         present = sa.select(HospitalDatabase).join(Hospital).where(made)
         for place in session.scalars(present.options(joinedload(HospitalDatabase.hospital))):
-            _add(servers[place.cluster_id], place.hospital.code, place, _password_of(place))
+            closed = place.hospital.status is HospitalStatus.ARCHIVED  # its own role may not sign in either
+            _add(servers[place.cluster_id], place.hospital.code, place, None if closed else _password_of(place))
         set_aside = sa.select(RetiredDatabase, Hospital.code).join(Hospital, Hospital.id == RetiredDatabase.hospital_id)
         kept = (RetiredDatabase.dropped_at.is_(None), RetiredDatabase.brought_back_at.is_(None))
         for row in session.execute(set_aside.where(*kept)):

@@ -44,7 +44,8 @@ log = get_logger(__name__)
 
 ROTATE_HOSPITAL = "hospital.rotate_credentials"
 ROTATE_FLEET = "fleet.rotate_credentials"
-WITH_DATABASE = (HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED, HospitalStatus.ARCHIVED)
+# An archived hospital's role cannot sign in: there is nothing to replace until it comes back.
+WITH_DATABASE = (HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED)
 BUSY_ROUNDS = 5
 BUSY_PAUSE_SECONDS = 2.0
 TRY_SECONDS = 5
