@@ -6,6 +6,7 @@ A backup is of an earlier time: sessions that were ended since, messages that we
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask import current_app
@@ -15,15 +16,16 @@ from app.core.crypto import CannotDecrypt, Keyring, Sealed
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.centre.sync import synchronise_fully
-from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
+from app.domain.identity.models import Invitation, PatientSession, PatientUser, StaffSession, StaffUser
 from app.domain.messages.models import AppointmentReminder, MessageState, OutboundMessage, ReminderState
 from app.tenancy.models import PatientIndexEntry
-from app.tenancy.restores.hooks import Restored, follows_restore, prepares_restored
+from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, prepares_restored
 
 
 def register() -> None:
     """Have every restore do what stands here."""
-    for preparer in (end_sessions, send_nothing_twice, drop_unreadable_second_factors):
+    carries_over(list_closed_accounts, close_accounts)
+    for preparer in (end_sessions, close_invitations, send_nothing_twice, drop_unreadable_second_factors):
         prepares_restored(preparer)
     follows_restore(tell_the_centre_anew)
 
@@ -35,6 +37,33 @@ def end_sessions(_restored: Restored) -> dict[str, int]:
         query = sa.update(session).where(session.ended_at.is_(None)).values(ended_at=clock.now())
         ended += len(db.session.execute(query.returning(session.id)).all())
     return {"sessions_ended": ended}
+
+
+def close_invitations(_restored: Restored) -> dict[str, int]:
+    """Have open invitations expire: one that was used after the backup would work once more."""
+    if not db.session.scalar(sa.select(sa.func.to_regclass("invitations")), bind_arguments={"mapper": Invitation}):
+        return {}
+    now = clock.now()
+    query = sa.update(Invitation).where(Invitation.used_at.is_(None), Invitation.expires_at > now)
+    closed = db.session.execute(query.values(expires_at=now).returning(Invitation.id)).all()
+    return {"invitations_closed": len(closed)}
+
+
+def list_closed_accounts() -> dict[str, list[UUID]]:
+    """Return whose accounts are closed now."""
+    return {
+        model.__tablename__: list(db.session.scalars(sa.select(model.id).where(model.disabled_at.is_not(None))))
+        for model in (StaffUser, PatientUser)
+    }
+
+
+def close_accounts(closed: dict[str, list[UUID]]) -> dict[str, int]:
+    """Keep accounts closed that were closed after the backup: who was dismissed does not come back with it."""
+    count = 0
+    for model in (StaffUser, PatientUser):
+        again = sa.update(model).where(model.id.in_(closed[model.__tablename__]), model.disabled_at.is_(None))
+        count += len(db.session.execute(again.values(disabled_at=clock.now()).returning(model.id)).all())
+    return {"accounts_kept_closed": count}
 
 
 def send_nothing_twice(_restored: Restored) -> dict[str, int]:

@@ -14,22 +14,27 @@ from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from app.core.errors import Text
 from app.core.i18n import _l
+from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import administer
 from app.tenancy.binding import bind_template
 from app.tenancy.cluster import Cluster, allow_connect, create_login, new_password, revoke_public
+from app.tenancy.cluster_errors import ClusterError
 from app.tenancy.ledger.performing import Work
 from app.tenancy.making import CONNECTION_LIMIT
 from app.tenancy.models import DatabaseCluster, HospitalDatabase
-from app.tenancy.pausing import paused
+from app.tenancy.pausing import find_home, paused
 from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_restore
-from app.tenancy.restores.hooks import Restored, list_followers, list_preparers
+from app.tenancy.restores.hooks import Restored, list_carriers, list_followers, list_preparers
 from app.tenancy.restores.sources import Source
 from app.tenancy.restores.verifying import check_identity, check_revision, compare, read_revision
 from app.tenancy.swapping import NewHome, exchange
+
+log = get_logger(__name__)
 
 CHOOSE: Text = _l("Choose the backup and the place")
 FILL: Text = _l("Restore into a new database and compare with the manifest")
@@ -111,15 +116,31 @@ def fill_and_compare(
 def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, Any]:
     """Bring the schema up to date where wanted, and end what must not come alive again."""
     cluster = target.cluster
+    carried = _read_carried(restored.hospital_id, target)
     if migrate:
         cluster.migrate(target.database, "hospital")
     changed: dict[str, int] = {}
     with cluster.engine(target.database) as engine, bind_template(engine), unit_of_work():
+        for (_, write), value in zip(list_carriers(), carried, strict=False):
+            changed |= write(value)
         for preparer in list_preparers():
             changed |= preparer(restored)
     with cluster.connect(target.database) as inside:
         inside.execute("ANALYZE")  # a dump brings no statistics along
     return changed
+
+
+def _read_carried(hospital_id: UUID, target: Target) -> list[Any]:
+    """Read from the database that is to be left what must hold in the new one; nothing where it does not answer."""
+    home = find_home(hospital_id)
+    if home is None or home.database == target.database:
+        return []
+    try:
+        with home.cluster.engine(home.database) as engine, bind_template(engine), unit_of_work():
+            return [read() for read, _ in list_carriers()]
+    except (DBAPIError, psycopg.Error, ClusterError) as error:
+        log.warning("the present database does not say what has to be carried over", error=type(error).__name__)
+        return []
 
 
 def swap(work: Work, target: Target, *, reason: str) -> dict[str, Any]:
