@@ -13,7 +13,7 @@ export PORT
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given chromium fix bench audit lock reset
+.PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given chromium pgbouncer fix bench audit lock reset
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ help: ## List what can be made
 run: setup ## Run the platform with two demo hospitals: web, worker, scheduler, databases (PORT=8000)
 	@exec $(BIN)/python -m app.cli.run
 
-test: setup-dev chromium sure ## Set up and check everything: lint, layers, types, unit, integration, browser
+test: setup-dev chromium pgbouncer sure ## Set up and check everything: lint, layers, types, unit, integration, browser
 
 setup: ## Make .venv with what running needs, and compile the translations
 	@scripts/setup demo
@@ -58,16 +58,19 @@ lint: setup-dev ## Check style, templates, security findings and the layers
 types: setup-dev ## Check the types
 	@$(BIN)/mypy
 
-check-tests: setup-dev chromium
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
+check-tests: setup-dev chromium pgbouncer
+	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
 	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
 
 # The same code over the PostgreSQL and Redis that are installed here, where there are any.
-check-given: setup-dev
-	@$(BIN)/python scripts/test-given-servers
+check-given: setup-dev pgbouncer
+	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python scripts/test-given-servers
 
 chromium:
 	@scripts/ensure-chromium >/dev/null
+
+pgbouncer:
+	@scripts/ensure-pgbouncer >/dev/null
 
 fix: setup-dev ## Put right what can be put right by itself: imports, format
 	@$(BIN)/ruff check --fix

@@ -16,7 +16,7 @@ from app.core.budget import ConnectionBudget
 from app.core.circuit import Circuit
 from app.core.db import db, resolve_with
 from app.core.logging import bind_log
-from app.tenancy.engines import EngineCache
+from app.tenancy.engines import EngineCache, leave_read_only_server
 from app.tenancy.errors import (
     FeatureBehind,
     HospitalAlreadyBound,
@@ -53,6 +53,8 @@ def init_tenancy(app: Flask, settings: Settings, registry: Registry, budget: Con
     """Give an application its registry and engines, and the session its way to hospitals' databases."""
     app.extensions["tenancy"] = Tenancy(registry, EngineCache(settings, budget))
     resolve_with("hospital", _bound_engine)
+    with app.app_context():
+        sa.event.listen(db.engine, "handle_error", leave_read_only_server)
 
 
 def tenancy() -> Tenancy:

@@ -57,6 +57,10 @@ class Whereabouts:
         """Return the same place past its pooler, for who needs a session."""
         return replace(self, pooler=None)
 
+    def with_replica(self, address: ReplicaAddress) -> Whereabouts:
+        """Return the same place with another read replica."""
+        return replace(self, replica=address)
+
     def at_replica(self) -> Whereabouts | None:
         """Return the place of the read replica, which has the same roles and passwords; None where there is none."""
         copy = self.replica

@@ -1,0 +1,14 @@
+"""Booking, signing, syncing and isolation through the pooler: the same tests as without it, run again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.appointments.test_booking import *  # noqa: F403
+from tests.integration.jobs.test_outbox import *  # noqa: F403
+from tests.integration.jobs.test_sync import *  # noqa: F403
+from tests.integration.records.test_signed_is_final import *  # noqa: F403
+from tests.integration.tenancy.test_binding_under_load import *  # noqa: F403
+from tests.integration.web.test_units import *  # noqa: F403
+
+pytestmark = pytest.mark.pgbouncer
