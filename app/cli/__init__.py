@@ -16,6 +16,7 @@ def add_commands(app: Flask) -> None:
         operations,
         people,
         restores,
+        upgrading,
     )
     from app.cli.fleet import fleet_commands
     from app.cli.hospital import hospital_commands

@@ -5,7 +5,7 @@ from app.tenancy.credentials import isolation, keys, rekeying, rotation
 from app.tenancy.restores import drilling, importing, restoring
 from app.tenancy.ending import abandoning, archiving, deleting
 from app.tenancy.moving import moving
-from app.tenancy.upgrading import running, single
+from app.tenancy.upgrading import rehearsing, running, single
 
 __all__ = [
     "drilling",
@@ -17,6 +17,7 @@ __all__ = [
     "isolation",
     "keys",
     "making",
+    "rehearsing",
     "rekeying",
     "restoring",
     "rotation",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,13 +97,20 @@ def try_migration(target: Target, limits: Limits, dialect: Dialect) -> Outcome:
     )
 
 
-def migrate(target: Target, limits: Limits, dialect: Dialect, seen: dict[str, str]) -> None:
+def migrate(
+    target: Target,
+    limits: Limits,
+    dialect: Dialect,
+    seen: dict[str, str],
+    watch: Callable[[sa.Engine], None] | None = None,
+) -> None:
     """Run the steps that lead to a revision, each in a transaction with the note that it was done.
 
-    `seen` is told from which revision it came and at which it is, also where this raises.
+    `seen` is told from which revision it came and at which it is, also where this raises. `watch` gets the engine
+    before anything is sent.
     """
     scripts = own_scripts()
-    with connected(target, limits, dialect) as connection:
+    with connected(target, limits, dialect, watch) as connection:
         current = read_revision(connection, target)
         seen["from"] = seen["at"] = current
         steps = scripts.steps(current, target.revision)
@@ -119,7 +126,9 @@ def migrate(target: Target, limits: Limits, dialect: Dialect, seen: dict[str, st
 
 
 @contextmanager
-def connected(target: Target, limits: Limits, dialect: Dialect) -> Iterator[sa.Connection]:
+def connected(
+    target: Target, limits: Limits, dialect: Dialect, watch: Callable[[sa.Engine], None] | None = None
+) -> Iterator[sa.Connection]:
     """Give a connection of the owner's; the dialect comes from elsewhere, so that nothing is asked of the server."""
     url = target.cluster.url_of(target.database)
     given = url.query.get("options", "")
@@ -137,6 +146,8 @@ def connected(target: Target, limits: Limits, dialect: Dialect) -> Iterator[sa.C
         )
 
     engine = sa.Engine(NullPool(connect), dialect, sa.make_url("postgresql+psycopg://"))
+    if watch is not None:
+        watch(engine)
     with engine.connect() as connection:
         yield connection
 

@@ -83,3 +83,15 @@ class NotMigratable(Conflict):
 
 class NoBackups(Conflict):
     default_message = _l("This installation makes no backups, so none can be made before the migration.")
+
+
+class RehearsalFailed(Conflict):
+    """A migration that failed on a copy: the hospital itself was not touched."""
+
+    title = _l("The rehearsal failed")
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(
+            _l("On a copy of %(code)s: %(reason)s", code=code, reason=reason),
+            remedy=_l("The hospital was not touched and the copy is dropped. Mend the cause before you upgrade."),
+        )

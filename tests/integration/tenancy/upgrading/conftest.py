@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core.unit_of_work import unit_of_work
+from app.tenancy import schema
 from app.tenancy.ledger.performing import perform
 from app.tenancy.models import Hospital, MigrationRun, MigrationState
 from app.tenancy.queries import get_hospital
-from app.tenancy.upgrading import running
+from app.tenancy.upgrading import running, scripts
 from app.tenancy.upgrading.planning import FleetRequest
 from app.tenancy.upgrading.running import request_fleet_migration
 from app.tenancy.upgrading.single import request_migration
@@ -103,3 +105,34 @@ def states(context: Flask) -> Callable[[UUID], dict[str, MigrationState]]:
             return {row.code: row.state for row in rows}
 
     return read
+
+
+@pytest.fixture
+def further(context: Flask, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """`further(body)`: a revision of this test's own after the newest; the body is its `upgrade` and what it needs."""
+
+    def add(body: str) -> str:
+        (tmp_path / "h901_try.py").write_text(HEADER + body)
+        schema.further_versions["hospital"].append(tmp_path)
+        _forget()
+        return "h901"
+
+    yield add
+    schema.further_versions["hospital"].clear()
+    _forget()
+
+
+def _forget() -> None:
+    schema.head_revision.cache_clear()
+    scripts.list_revisions.cache_clear()
+
+
+HEADER = '''"""Try something."""
+import sqlalchemy as sa
+from alembic import op
+from app.tenancy.upgrading.concurrently import create_index_concurrently
+revision = "h901"
+down_revision = "h002"
+branch_labels = None
+depends_on = None
+'''

@@ -1,0 +1,61 @@
+"""A migration tried on a copy tells what would happen, and leaves the hospital and the server as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.core.unit_of_work import unit_of_work
+from app.tenancy.ledger.performing import perform
+from app.tenancy.ledger.requests import request_operation
+from app.tenancy.queries import get_hospital
+from app.tenancy.upgrading.errors import RehearsalFailed
+from app.tenancy.upgrading.rehearsing import REHEARSE
+from tests.integration.tenancy.upgrading.conftest import IN_THE_WAY, NEW, OLD
+from tests.support.platform import ACTOR, Platform
+
+
+def databases(platform: Platform) -> set[str]:
+    with platform.cluster.connect() as connection:
+        return {row[0] for row in connection.execute("SELECT datname FROM pg_database").fetchall()}
+
+
+def rehearse(code: str) -> dict[str, Any]:
+    with unit_of_work():
+        hospital = get_hospital(code)
+        wanted = request_operation(ACTOR, REHEARSE, hospital=hospital, arguments={"to": NEW}, wake=False).id
+    return perform(wanted)
+
+
+def test_a_rehearsal_says_how_long_which_locks_and_which_rows(
+    platform: Platform, context: Flask, bring: Any, revisions: Any
+) -> None:
+    platform.create_hospital("gamma")
+    bring("gamma", OLD)
+    before = databases(platform)
+    found = rehearse("gamma")
+    assert (found["from"], found["to"]) == (OLD, NEW)
+    assert found["migrate_ms"] > 0
+    assert found["rows"] > 0
+    assert found["changed"]["settings"] == [None, 0]
+    locked = {(lock["table"], lock["lock"]) for lock in found["locks"]}
+    assert ("patients", "ShareRowExclusiveLock") in locked, "a new foreign key to it"
+    assert databases(platform) == before, "the copy is dropped"
+    assert revisions()["gamma"] == OLD
+
+
+def test_a_rehearsal_that_fails_touches_nothing_and_leaves_nothing(
+    platform: Platform, context: Flask, bring: Any, revisions: Any
+) -> None:
+    platform.create_hospital("gamma")
+    bring("gamma", OLD)
+    with platform.admin("gamma") as connection:
+        connection.execute(IN_THE_WAY)
+    before = databases(platform)
+    with pytest.raises(RehearsalFailed, match='relation "services" already exists') as failed:
+        rehearse("gamma")
+    assert "not touched" in str(failed.value.remedy)
+    assert databases(platform) == before
+    assert revisions()["gamma"] == OLD
