@@ -31,7 +31,7 @@ from app.web.render import render, see_other
 CHECKS = {
     "running": (_l("Running"), "info"),
     "passed": (_l("Nothing found"), "success"),
-    "failed": (_l("Holes found"), "danger"),
+    "failed": (_l("Has holes"), "danger"),
 }
 
 declare_menu("admin.isolation_index", _l("Isolation"), "lock", MANAGE_CREDENTIALS, 40)
@@ -111,6 +111,8 @@ def keys_index() -> Response:
         everywhere={key_id: sum(columns.values()) for key_id, columns in everywhere.items()},
         central=central,
         counted_at=last.finished_at if last else None,
+        archived=(last.result.get("archived") if last else None) or [],
+        kinds=[(label, sum(counts.values())) for label, counts in sorted(central.items())],
         rekeyings=list_operations(kinds=(REKEY,)).items[:10],
     )
 

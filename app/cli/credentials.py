@@ -13,12 +13,13 @@ from app.cli.hospital import hospital_commands
 from app.cli.outcomes import Exit, explains_errors, fail, put
 from app.cli.platform import platform_commands
 from app.core.actor import system_actor
+from app.core.crypto import Keyring
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import platform_keyring
 from app.tenancy.credentials.errors import SomeFailed
 from app.tenancy.credentials.findings import stored_findings
 from app.tenancy.credentials.isolation import CHECK_ISOLATION, find_latest_check
-from app.tenancy.credentials.keys import count_key_use
+from app.tenancy.credentials.keys import BACKUPS, count_key_use
 from app.tenancy.credentials.orphans import DATABASE, Orphan, drop_orphans, find_orphans
 from app.tenancy.credentials.rekeying import REKEY
 from app.tenancy.credentials.rotation import ROTATE_FLEET, ROTATE_HOSPITAL
@@ -118,15 +119,22 @@ def keys(as_json: bool) -> None:
     keyring = platform_keyring()
     use = count_key_use()
     for key_id, columns in use.by_key(keyring.active_id, keyring.ids).items():
-        known = "active" if key_id == keyring.active_id else "kept" if key_id in keyring.ids else "MISSING"
+        known = _state_of(key_id, keyring, columns)
         if as_json:
             put({"key": key_id, "state": known, "total": sum(columns.values()), **columns}, as_json=True)
         else:
             told = ", ".join(f"{label} {count}" for label, count in columns.items()) or "nothing"
             click.echo(f"{key_id:<20} {known:<8} {told}")
-    if use.unreached:
-        named = "; ".join(f"{code}: {why}" for code, why in use.unreached.items())
+    unreached = use.unreached | dict.fromkeys(use.archived, "archived, its database is closed")
+    if unreached:
+        named = "; ".join(f"{code}: {why}" for code, why in unreached.items())
         fail(f"not counted: {named}", Exit.SOME_FAILED, "Take no key out of VIEN_KEYS before all are counted.")
+
+
+def _state_of(key_id: str, keyring: Keyring, columns: dict[str, int]) -> str:
+    if key_id in keyring.ids:
+        return "active" if key_id == keyring.active_id else "kept"
+    return "backups" if set(columns) <= {BACKUPS} else "MISSING"
 
 
 def _performed_for_most(kind: str, *, detach: bool) -> dict[str, Any]:

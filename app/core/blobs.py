@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Flask, current_app
 
 from app.core.crypto import Keyring
-from app.core.envelope import DecryptingReader, EncryptingWriter
+from app.core.envelope import DecryptingReader, EncryptingWriter, key_id_of
 from app.core.objects import ObjectStore, open_store
 
 
@@ -39,6 +39,23 @@ class FileStore:
         """Return content piece by piece; raises NoObject, or CannotDecrypt where it was altered or is another's."""
         with self._store.reading(_key(hospital_id, digest)) as source:
             yield from DecryptingReader(source, self._keyring, _context(hospital_id, digest))
+
+    def key_id(self, hospital_id: UUID, digest: str) -> str:
+        """Return the id of the key that content is under; raises NoObject."""
+        with self._store.reading(_key(hospital_id, digest)) as source:
+            return key_id_of(source)
+
+    def renew(self, hospital_id: UUID, digest: str) -> bool:
+        """Encrypt content anew under the active key, piece by piece; False where it is under it. Raises like `read`."""
+        if self.key_id(hospital_id, digest) == self._keyring.active_id:
+            return False
+        place, context = _key(hospital_id, digest), _context(hospital_id, digest)
+        with self._store.reading(place) as source, self._store.writing(place) as sink:
+            writer = EncryptingWriter(sink, self._keyring, context)
+            for piece in DecryptingReader(source, self._keyring, context):
+                writer.write(piece)
+            writer.close()
+        return True
 
     def has(self, hospital_id: UUID, digest: str) -> bool:
         """Tell whether content is there."""

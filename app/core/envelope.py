@@ -106,6 +106,11 @@ class DecryptingReader:
         self._ended = last
 
 
+def key_id_of(source: Reads) -> str:
+    """Return the id of the key that a stream needs; raises CannotDecrypt where it is no stream of ours."""
+    return _read_header(source)[1]
+
+
 def _header(key_id: str, salt: bytes) -> bytes:
     name = key_id.encode()
     return MAGIC + bytes([len(name)]) + name + salt

@@ -1,12 +1,11 @@
 """How many sealed values are under which key: a key may be taken out of VIEN_KEYS when nothing needs it any more.
 
-Backups keep the key they were made under and are not encrypted anew; so do files in the file store.
+Backups keep the key they were made under and are not encrypted anew; nor can be what an archived hospital holds.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask, current_app
 
+from app.core.blobs import file_store
 from app.core.i18n import _l
 from app.core.logging import get_logger
 from app.core.sealed import SealedColumn, list_sealed
@@ -21,7 +21,7 @@ from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import platform_keyring
 from app.tenancy.binding import bind_hospital
 from app.tenancy.credentials.errors import SomeFailed
-from app.tenancy.credentials.rekeying import REACHED, list_codes
+from app.tenancy.credentials.rekeying import FILES, REACHED, list_archived, list_codes
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work, first_line
 from app.tenancy.models import Backup, BackupState
@@ -33,8 +33,6 @@ AT_ONCE = 8
 BACKUPS = "backups"
 
 Counts = dict[str, Counter[str]]
-FurtherCount = Callable[[], Counter[str]]
-_further: dict[str, FurtherCount] = {}
 
 
 @dataclass(slots=True)
@@ -43,6 +41,7 @@ class KeyUse:
 
     counts: Counts = field(default_factory=dict)
     unreached: dict[str, str] = field(default_factory=dict)
+    archived: list[str] = field(default_factory=list)
 
     def by_key(self, active: str, known: tuple[str, ...] = ()) -> dict[str, dict[str, int]]:
         """Return the columns with their counts by key id, the active key first, keys without values too."""
@@ -54,19 +53,9 @@ class KeyUse:
         }
 
 
-def counts_by_key(label: str) -> Callable[[FurtherCount], FurtherCount]:
-    """Register something else that is encrypted and says its key's id, such as a store of files."""
-
-    def register(count: FurtherCount) -> FurtherCount:
-        _further[label] = count
-        return count
-
-    return register
-
-
 def count_key_use() -> KeyUse:
     """Count every sealed value of the centre and of every hospital, a few hospitals at a time."""
-    use = KeyUse(count_central())
+    use = KeyUse(count_central(), archived=list_archived())
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="keys") as pool:
         codes = list_codes()
@@ -89,8 +78,6 @@ def count_central() -> Counts:
             .group_by(Backup.key_id)
         )
         counts[BACKUPS] = Counter({str(row[0]): row[1] for row in session.execute(backups)})
-    for label, count in _further.items():
-        counts[label] = count()
     return counts
 
 
@@ -101,13 +88,17 @@ def count_keys(work: Work) -> dict[str, Any]:
     work.progress(1, 1)
     if use.unreached:
         raise SomeFailed(len(list_codes()) - len(use.unreached), use.unreached)
-    return {"active": platform_keyring().active_id, "keys": use.by_key(platform_keyring().active_id)}
+    keyring = platform_keyring()
+    return {"active": keyring.active_id, "keys": use.by_key(keyring.active_id), "archived": use.archived}
 
 
 def _count_hospital(app: Flask, code: str) -> Counts | str:
     try:
-        with app.app_context(), bind_hospital(code, statuses=REACHED), unit_of_work() as session:
-            return {column.label: _count(session, column) for column in list_sealed("hospital")}
+        with app.app_context(), bind_hospital(code, statuses=REACHED) as hospital:
+            with unit_of_work() as session:
+                counts = {column.label: _count(session, column) for column in list_sealed("hospital")}
+            files = file_store()
+            return {**counts, FILES: Counter(files.key_id(hospital.id, one) for one in files.list(hospital.id))}
     except Exception as error:  # whatever is wrong with one hospital, the others are counted
         log.warning("keys not counted", hospital=code, error=type(error).__name__)
         return first_line(error)

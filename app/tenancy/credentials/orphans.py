@@ -33,8 +33,9 @@ from app.tenancy.models import (
     RetiredDatabase,
     RetiredLogin,
 )
+from app.tenancy.moving.slots import drop_slot, name_of
 
-DATABASE, ROLE = "database", "role"
+DATABASE, ROLE, SLOT = "database", "role", "slot"
 OURS = re.compile(r"vh_[0-9a-z_]+")
 DATABASES = (
     "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE 'vh\\_%' AND datallowconn ORDER BY 1"
@@ -44,14 +45,22 @@ SELECT r.rolname, ARRAY(
     SELECT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.objid
     WHERE s.classid = 'pg_database'::regclass AND s.refclassid = 'pg_authid'::regclass
         AND s.refobjid = r.oid AND s.deptype = 'a' ORDER BY 1
-) FROM pg_roles r WHERE r.rolname LIKE 'vh\\_%' ORDER BY 1
+) FROM pg_roles r WHERE r.rolname LIKE 'vh\\_%' OR r.rolname LIKE 'vien\\_mv\\_%' ORDER BY 1
+"""
+# A slot that nobody reads from keeps everything that is written since, until the disk is full.
+SLOTS = """
+SELECT s.slot_name::text, s.database::text FROM pg_replication_slots s
+WHERE s.slot_name LIKE 'vien\\_mv\\_%' OR (s.database LIKE 'vh\\_%' AND s.slot_name LIKE 'pg\\_%\\_sync\\_%'
+    AND NOT EXISTS (SELECT 1 FROM pg_replication_slots m
+        WHERE m.database = s.database AND m.slot_name LIKE 'vien\\_mv\\_%'))
+ORDER BY 1
 """
 FAILED_COUNTS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A database or role that no row knows.
+    """A database, role or replication slot that no row knows.
 
     `whose` is what the database says of itself; `opens` are the databases for which a role was made.
     """
@@ -77,7 +86,7 @@ def find_orphans() -> list[Orphan]:
 
 
 def drop_orphans(actor: Actor, orphans: Sequence[Orphan], *, databases: frozenset[str] = frozenset()) -> list[Orphan]:
-    """Drop the databases that are named, and the roles that open no other unknown one; return what was dropped.
+    """Drop the databases that are named, slots, and the roles that open no other unknown one; return what was dropped.
 
     A role that opens a database which is not ours is left alone: another installation may use the same server.
     Raises WorkUnderWay while something may be making databases, and NotAnOrphan for a name that is none.
@@ -88,6 +97,7 @@ def drop_orphans(actor: Actor, orphans: Sequence[Orphan], *, databases: frozense
     _refuse_while_work_goes_on()
     chosen = [orphan for orphan in orphans if orphan.kind == DATABASE and orphan.name in databases]
     left = names - databases
+    chosen += [orphan for orphan in orphans if orphan.kind == SLOT]
     chosen += [orphan for orphan in orphans if orphan.kind == ROLE and not left.intersection(orphan.opens)]
     with unit_of_work() as session:
         servers = {place.name: administer(place) for place in session.scalars(sa.select(DatabaseCluster))}
@@ -106,7 +116,9 @@ def _look_at(server: str, cluster: Cluster, known: set[str], codes: dict[str, st
     with cluster.connect() as connection:
         databases = [row for row in connection.execute(DATABASES).fetchall() if row[0] not in known]
         roles = [row for row in connection.execute(ROLES).fetchall() if row[0] not in known]
+        slots = [row for row in connection.execute(SLOTS).fetchall() if row[0] not in known]
     found = [Orphan(server, DATABASE, name, _whose(cluster, name, codes), size) for name, size in databases]
+    found += [Orphan(server, SLOT, name, _whose(cluster, database, codes)) for name, database in slots]
     return found + [Orphan(server, ROLE, name, opens=tuple(opens)) for name, opens in roles]
 
 
@@ -134,6 +146,7 @@ def _known_names(session: Any) -> set[str]:
             known.update(filter(None, row))
     failed = sa.and_(Operation.state == OperationState.FAILED, Operation.finished_at > clock.now() - FAILED_COUNTS)
     resumable = sa.or_(Operation.state.in_(UNFINISHED), failed)
+    known.update(name_of(one) for one in session.scalars(sa.select(Operation.id).where(resumable)))
     told = (
         sa.select(sa.cast(OperationStep.details, sa.Text)).join(Operation).where(resumable),
         sa.select(sa.cast(Operation.arguments, sa.Text)).where(resumable),
@@ -157,6 +170,9 @@ def _refuse_while_work_goes_on() -> None:
 def _drop(cluster: Cluster, orphan: Orphan) -> None:
     if orphan.kind == ROLE:
         drop_login(cluster, orphan.name)
+        return
+    if orphan.kind == SLOT:
+        drop_slot(cluster, orphan.name)
         return
     with cluster.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(orphan.name)))

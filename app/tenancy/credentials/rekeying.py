@@ -6,13 +6,15 @@ values under other keys are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.core.blobs import file_store
 from app.core.crypto import CannotDecrypt, Keyring, Sealed
 from app.core.db import db
 from app.core.i18n import _l
@@ -26,13 +28,14 @@ from app.tenancy.credentials.rotation import WITH_DATABASE
 from app.tenancy.ledger.errors import OperationCancelled
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work, first_line
-from app.tenancy.models import Hospital, HospitalDatabase
+from app.tenancy.models import Hospital, HospitalDatabase, HospitalStatus
 
 log = get_logger(__name__)
 
 REKEY = "platform.rekey"
 BATCH = 500
 CENTRE = "centre"
+FILES = "files"
 REACHED = frozenset(WITH_DATABASE)
 
 
@@ -69,12 +72,23 @@ def rekey(work: Work) -> dict[str, Any]:
     tenancy().registry.forget()
     if failed:
         raise SomeFailed(len(places) - len(failed), failed)
-    return {"key": keyring.active_id, **tally.done, "overtaken": tally.overtaken, "hospitals": len(places) - 1}
+    return {
+        "key": keyring.active_id,
+        **tally.done,
+        "overtaken": tally.overtaken,
+        "hospitals": len(places) - 1,
+        **({"archived": archived} if (archived := list_archived()) else {}),
+    }
 
 
-def list_codes() -> list[str]:
-    """Return the codes of the hospitals that have a database."""
-    query = sa.select(Hospital.code).join(HospitalDatabase).where(Hospital.status.in_(WITH_DATABASE))
+def list_archived() -> list[str]:
+    """Return the hospitals whose databases are closed: their values stay under the keys they are under."""
+    return list_codes((HospitalStatus.ARCHIVED,))
+
+
+def list_codes(statuses: Sequence[HospitalStatus] = WITH_DATABASE) -> list[str]:
+    """Return the codes of the hospitals that have a database to which their role can connect."""
+    query = sa.select(Hospital.code).join(HospitalDatabase).where(Hospital.status.in_(statuses))
     with db.engine.connect() as connection:
         return list(connection.scalars(query.order_by(Hospital.code)))
 
@@ -84,11 +98,26 @@ def rekey_place(place: str, keyring: Keyring, tally: Tally, check: Callable[[], 
     before = tally.unreadable
     centre = place == CENTRE
     bound: AbstractContextManager[Any] = nullcontext() if centre else bind_hospital(place, statuses=REACHED)
-    with bound:
+    with bound as hospital:
         for column in list_sealed(None if centre else "hospital"):
             rekey_column(column, keyring, tally, check)
+        if hospital is not None:
+            rekey_files(hospital.id, tally, check)
     if tally.unreadable > before:
         raise Unreadable(tally.unreadable - before)
+
+
+def rekey_files(hospital_id: UUID, tally: Tally, check: Callable[[], None]) -> None:
+    """Bring a hospital's files under the active key, each piece by piece from the store into the store."""
+    files = file_store()
+    for digest in files.list(hospital_id):
+        check()
+        try:
+            if files.renew(hospital_id, digest):
+                tally.done[FILES] = tally.done.get(FILES, 0) + 1
+        except CannotDecrypt:
+            tally.unreadable += 1
+            log.error("a file cannot be opened", digest=digest)
 
 
 def rekey_column(column: SealedColumn, keyring: Keyring, tally: Tally, check: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from app.core.blobs import file_store
 from app.core.crypto import Keyring, Sealed
 from app.core.db import db
 from app.core.ids import new_id
@@ -28,18 +29,22 @@ from app.tenancy.index import PatientFacts, index_patients, open_name
 from app.tenancy.models import (
     Backup,
     BackupState,
+    Hospital,
     HospitalDatabase,
+    HospitalStatus,
     OperatorRole,
     PatientIndexEntry,
     RetiredDatabase,
 )
-from app.tenancy.vault import open_password, password_context, replica_context
+from app.tenancy.replicas import ReplicaAddress, seal_replica
+from app.tenancy.vault import open_password, password_context
 from tests.factories import make_patient, make_patient_user, make_staff
 from tests.factories.people import PASSWORD
 from tests.support.platform import ACTOR
 
 SECRET = "JBSWY3DPEHPK3PXP"
-REPLICA = "postgresql://reader@replica/somewhere"
+CONTENT = b"a scan of more than one piece" * 50_000
+REPLICA = ReplicaAddress("replica.example", 5432, "require")
 
 
 @pytest.fixture
@@ -54,6 +59,8 @@ def rings(context: Flask) -> Iterator[tuple[Keyring, Keyring]]:
     for place in ["centre", "alpha", "beta"]:
         rekeying.rekey_place(place, back, Tally(), lambda: None)
     use(context, old)
+    for code in ("alpha", "beta"):
+        file_store().delete_all(tenancy().registry.get_by_code(code).id)
     with unit_of_work() as session:
         nothing = {"replica_ciphertext": None, "replica_nonce": None, "replica_key_id": None}
         session.execute(sa.update(HospitalDatabase).values(nothing))
@@ -61,7 +68,7 @@ def rings(context: Flask) -> Iterator[tuple[Keyring, Keyring]]:
 
 def use(app: Flask, keyring: Keyring) -> None:
     """Have a process work with these keys, as after a restart."""
-    app.extensions["keyring"] = keyring
+    app.extensions["keyring"] = app.extensions["files"]._keyring = keyring
     tenancy().registry._keyring = keyring
     tenancy().registry.forget()
 
@@ -94,6 +101,10 @@ def test_everything_comes_under_the_new_key_and_opens_as_before(
     assert all(before.values()), "each kind had a value"
     with unit_of_work() as session:
         assert all(open_password(new, place) for place in session.scalars(sa.select(HospitalDatabase)))
+    hospital_id = tenancy().registry.get_by_code(alpha).id
+    digest = next(iter(file_store().list(hospital_id)))
+    assert b"".join(file_store().read(hospital_id, digest)) == CONTENT
+    assert result["files"] == 1
     again = performed(REKEY)
     assert again == {"key": "k2", "overtaken": 0, "hospitals": 2}
 
@@ -196,14 +207,22 @@ def test_keys_are_counted_with_backups_and_a_key_that_nothing_needs_counts_nothi
     assert performed(COUNT_KEYS)["keys"]["k2"] == {"hospital_databases.password": 2}
 
 
+def test_what_an_archived_hospital_holds_is_said_not_to_be_counted(context: Flask, alpha: str, performed: Any) -> None:
+    with unit_of_work() as session:
+        session.execute(sa.update(Hospital).where(Hospital.code == alpha).values(status=HospitalStatus.ARCHIVED))
+    assert performed(COUNT_KEYS)["archived"] == [alpha]
+    assert performed(REKEY)["archived"] == [alpha]
+    result = context.test_cli_runner().invoke(args=["platform", "keys"])
+    assert result.exit_code == 4
+    assert "alpha: archived" in result.stderr
+
+
 def seal_one_of_each(code: str, bound: Callable[[str], Any], keyring: Keyring) -> None:
     """Have one value at least in every sealed column."""
     hospital_id = tenancy().registry.get_by_code(code).id
     with unit_of_work() as session:
         place = session.scalars(sa.select(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_id)).one()
-        replica = keyring.seal(REPLICA, replica_context(place))
-        place.replica_ciphertext, place.replica_nonce = replica.ciphertext, replica.nonce
-        place.replica_key_id = replica.key_id
+        seal_replica(keyring, place, REPLICA)
         aside = RetiredDatabase(
             hospital_id=hospital_id, cluster_id=place.cluster_id, reason="restore", database_name="vh_aside",
             login_role="vh_aside", drop_after=place.rotated_at,
@@ -220,6 +239,7 @@ def seal_one_of_each(code: str, bound: Callable[[str], Any], keyring: Keyring) -
     with bound(code):
         totp.enrol(keyring, make_staff("nurse"), SECRET)
         totp.enrol(keyring, make_patient_user(make_patient()), SECRET)
+    file_store().put(hospital_id, [CONTENT])
 
 
 def values(keyring: Keyring) -> dict[str, list[str]]:
