@@ -9,8 +9,10 @@ from typing import Protocol
 from flask import Flask
 
 from app.jobs import (  # noqa: F401 (they register their jobs)
+    backups,
     credentials,
     health,
+    moving,
     operations,
     partitions,
     presets,

@@ -56,7 +56,7 @@ def mark_taken_back(operation_id: UUID) -> None:
 
 
 def take_back_left_moves() -> list[str]:
-    """Take back what moves that ended without success left on servers that were away; return their hospitals' codes.
+    """Take back what moves that ended without success left on servers that were away; return their names.
 
     What fails is tried again at the next call.
     """
@@ -74,7 +74,7 @@ def take_back_left_moves() -> list[str]:
             with db.engine.begin() as connection:
                 forget_steps(connection, row.id, PREPARED)
             mark_taken_back(row.id)
-            done.append(str(row.hospital_id))
+            done.append(site.name)
     return done
 
 

@@ -55,17 +55,19 @@ def request_move(actor: Actor, code: str, cluster: str, method: str = AUTO, *, w
 @operation(MOVE_HOSPITAL, title=_l("Move hospital to another server"), takes_hospital=True, steps=STEPS)
 def move_hospital(work: Work) -> dict[str, Any]:
     """Move a hospital to the server `cluster` by the `method` that is wanted, or that fits its size."""
-    asked = work.arguments
-    planned = work.step(
-        "plan", lambda: make_plan(work.hospital, asked["cluster"], asked.get("method", AUTO)).as_details()
-    )
-    site = Site.of(work.id, Plan.of(work.hospital, planned))
+    site = Site.of(work.id, Plan.of(work.hospital, work.step("plan", lambda: _plan(work))))
     try:
         return _carry_over(work, site)
     except (Exception, KeyboardInterrupt):
         if not is_home(site.plan, site.new):
             _take_back(work, site)
         raise
+
+
+def _plan(work: Work) -> dict[str, Any]:
+    """Look at both servers; the name of what will be made there is remembered, so that it is known to be ours."""
+    plan = make_plan(work.hospital, work.arguments["cluster"], work.arguments.get("method", AUTO))
+    return {**plan.as_details(), "database": Site.of(work.id, plan).new}
 
 
 def _carry_over(work: Work, site: Site) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Reads only. What the centre knows is asked first; then both servers, by their ad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -70,8 +70,9 @@ class Plan:
     @classmethod
     def of(cls, hospital_id: UUID, details: Mapping[str, Any]) -> Plan:
         """Return what a step remembered."""
+        known = {field.name: details[field.name] for field in fields(cls) if field.name in details}
         clusters = {name: UUID(details[name]) for name in ("from_cluster", "to_cluster")}
-        return cls(hospital_id=hospital_id, **{**details, **clusters})
+        return cls(hospital_id=hospital_id, **{**known, **clusters})
 
 
 def check_request(hospital_id: UUID, cluster: str, method: str) -> tuple[HospitalDatabase, DatabaseCluster]:

@@ -6,8 +6,6 @@ what a dead process left is found by its name and known to be ours.
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,12 +22,11 @@ from app.tenancy.credentials.retirement import drop_login
 from app.tenancy.models import DatabaseCluster
 from app.tenancy.moving.comparing import SEQUENCES, TABLES
 from app.tenancy.moving.errors import NoFreeSlot, ReplicationStopped, SourceNotReached
+from app.tenancy.moving.slots import drop_slot
 
-PREFIX = "vien_mv_"
 SIGN_IN_FOR = timedelta(days=7)
 CONNECT_SECONDS = 10
 LONGEST_SAID = 200
-TRIES = 20
 SYNCED = """
 SELECT count(*) FILTER (WHERE r.srsubstate = 'r'), count(*),
     (SELECT coalesce(sum(apply_error_count + sync_error_count), 0)::int FROM pg_stat_subscription_stats
@@ -41,7 +38,7 @@ SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint, wal_s
 FROM pg_replication_slots WHERE slot_name = %s
 """
 SLOTS = """
-SELECT slot_name::text, active_pid FROM pg_replication_slots
+SELECT slot_name::text FROM pg_replication_slots
 WHERE database = %(database)s AND (slot_name = %(name)s
     OR slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' || %(system)s || '$'))
 """
@@ -73,11 +70,6 @@ class Distance:
     def copied(self) -> bool:
         """Tell whether every table's first copy is done."""
         return self.tables == self.of_tables > 0
-
-
-def name_of(operation_id: UUID) -> str:
-    """Return what everything that belongs to an operation's replication is called."""
-    return f"{PREFIX}{operation_id.hex}"
 
 
 def begin(link: Link) -> None:
@@ -192,17 +184,9 @@ def _end_source(link: Link) -> None:
     with link.source.connect() as here:
         if not database_exists(here, link.database):
             return
-        for _ in range(TRIES):
-            values = {"database": link.database, "name": link.name, "system": link.system}
-            left = here.execute(SLOTS, values).fetchall()
-            if not left:
-                break
-            for slot, pid in left:
-                if pid is not None:
-                    here.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
-                with suppress(psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):
-                    here.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
-            time.sleep(0.1)
+        left = here.execute(SLOTS, {"database": link.database, "name": link.name, "system": link.system}).fetchall()
+    for (slot,) in left:
+        drop_slot(link.source, slot)
     with link.source.connect(link.database) as inside:
         inside.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(link.name)))
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from uuid import UUID
 
 from app.tenancy.moving.planning import Plan
-from app.tenancy.moving.replicating import Link, name_of
+from app.tenancy.moving.replicating import Link
+from app.tenancy.moving.slots import name_of
 
 
 @dataclass(frozen=True)
