@@ -101,10 +101,13 @@ def open_database(home: Home) -> None:
 def close_database(home: Home, drain_seconds: float = DRAIN_SECONDS) -> None:
     """Let requests end for a moment, then take away from every role the right to connect, and end what is left."""
     with home.cluster.connect() as connection:
+        admitted = [role for (role,) in connection.execute(ADMITTED, (home.database,)).fetchall()]
+        for role in admitted:
+            _act_for(connection, role)
         deadline = time.monotonic() + drain_seconds
         while time.monotonic() < deadline and _is_busy(connection, home.database):
             time.sleep(LOOK_SECONDS)
-        for (role,) in connection.execute(ADMITTED, (home.database,)).fetchall():
+        for role in admitted:
             connection.execute(
                 sql.SQL("REVOKE CONNECT ON DATABASE {} FROM {}").format(
                     sql.Identifier(home.database), sql.Identifier(role)
@@ -157,7 +160,7 @@ def _end_connections(connection: psycopg.Connection[Any], database: str) -> None
 
 
 def _act_for(connection: psycopg.Connection[Any], role: str) -> None:
-    """Let an administrator who is no superuser end a role's connections."""
+    """Let an administrator who is no superuser see what a role's connections do, and end them."""
     row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
     if row is not None and not row[0]:
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
