@@ -66,6 +66,9 @@ def list_retired_logins(hospital_id: UUID, limit: int = 50) -> Sequence[Any]:
 def is_at_work(cluster: Cluster, role: str) -> bool:
     """Tell whether somebody is in the middle of something under a role: idle connections of a pool are not."""
     with cluster.connect() as connection:
+        if not role_exists(connection, role):
+            return False
+        _act_for(connection, role)  # of others' connections it is not seen what they do
         query = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state IS DISTINCT FROM 'idle'"
         return connection.execute(query, (role,)).fetchone() is not None
 

@@ -29,7 +29,7 @@ from app.tenancy.health.reading import (
 from app.tenancy.models import DatabaseCluster, HealthStatus
 
 FACTS = """
-SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+SELECT (SELECT sum(numbackends) FROM pg_stat_database)::int,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
     pg_is_in_recovery(),
     current_setting('server_version'),
