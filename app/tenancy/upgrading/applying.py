@@ -22,6 +22,7 @@ from app.tenancy.upgrading.scripts import own_scripts
 
 CONNECT_SECONDS = 10
 LONGEST_ERROR = 500
+AS_PEOPLE = "SET ROLE vien_app; SELECT hospital_id, version_num FROM hospital_info, alembic_version"
 STATE = sa.text("SELECT hospital_id, version_num FROM hospital_info, alembic_version")
 WAITED_TOO_LONG = {"55P03", "40P01"}  # lock_not_available, deadlock_detected: worth trying again
 
@@ -74,6 +75,10 @@ class Outcome:
     error: str | None = None
 
 
+class NotServed(RuntimeError):
+    """After its migration a hospital does not answer those whom it should."""
+
+
 class _Context(MigrationContext):
     """Alembic's context for a database whose revision was read already, together with whose it is."""
 
@@ -123,6 +128,7 @@ def migrate(
         with context.begin_transaction():
             context.run_migrations()
         seen["at"] = target.revision
+        _look_as_people(connection, target)
 
 
 @contextmanager
@@ -160,6 +166,20 @@ def read_revision(connection: sa.Connection, target: Target) -> str:
         raise WrongDatabase("the database says that it belongs to another hospital, or to none")
     revision: str = row.version_num
     return revision
+
+
+def _look_as_people(connection: sa.Connection, target: Target) -> None:
+    """See that the role of portals and workers finds the hospital at its revision; no other connection is needed."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        answer = driver.execute(AS_PEOPLE)
+        while answer.nextset():
+            pass
+        found = answer.fetchone()
+    except psycopg.Error as error:
+        raise NotServed(explain(error)) from error
+    if found != (target.hospital_id, target.revision):
+        raise NotServed(f"it says {found}")
 
 
 def explain(error: BaseException) -> str:

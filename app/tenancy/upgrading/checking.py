@@ -32,10 +32,13 @@ def find_trouble(hospital_ids: Iterable[UUID], revision: str, pool: ThreadPoolEx
 
     Archived hospitals need not answer, and one that is paused is meant not to.
     """
+    ids = list(hospital_ids)
+    if not ids:
+        return {}
     statements = _every_column() if revision == head_revision("hospital") else None
     with unit_of_work() as session:
         query = sa.select(Hospital).where(
-            Hospital.id.in_(list(hospital_ids)), Hospital.status.in_(ANSWERING), Hospital.paused_at.is_(None)
+            Hospital.id.in_(ids), Hospital.status.in_(ANSWERING), Hospital.paused_at.is_(None)
         )
         entries = [_entry_of(one) for one in session.scalars(query.options(joinedload(Hospital.database)))]
     found = pool.map(lambda entry: _ask(entry, statements), entries)
