@@ -15,6 +15,8 @@ def add_commands(app: Flask) -> None:
         clusters,
         connections,
         credentials,
+        ending,
+        exit_kits,
         moving,
         operations,
         people,

@@ -11,6 +11,7 @@ from flask import Flask
 from app.jobs import (  # noqa: F401 (they register their jobs)
     backups,
     credentials,
+    ending,
     health,
     moving,
     operations,

@@ -2,8 +2,7 @@
 
 from app.tenancy import making
 from app.tenancy.credentials import isolation, keys, rekeying, rotation
-from app.tenancy.restores import drilling, importing, restoring
-from app.tenancy.ending import abandoning, archiving, deleting
+from app.tenancy.ending import abandoning, archiving, deleting, exit_kits
 from app.tenancy.moving import moving
 from app.tenancy.upgrading import rehearsing, running, single
 
@@ -14,6 +13,8 @@ __all__ = [
     "backing_up",
     "deleting",
     "importing",
+    "drilling",
+    "exit_kits",
     "isolation",
     "keys",
     "making",
