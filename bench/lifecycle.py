@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.harness.backups import measure_keeping
 from bench.harness.creation import measure_creation
 from bench.harness.platform import BenchPlatform, bench_platform
 from bench.harness.results import Result, options, report
@@ -29,6 +30,7 @@ def main() -> int:
 def measure(platform: BenchPlatform) -> Iterator[Result]:
     """Give each figure when it is there."""
     yield measure_creation(platform)
+    yield from measure_keeping(platform)
 
 
 if __name__ == "__main__":

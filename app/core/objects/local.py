@@ -57,8 +57,7 @@ class LocalStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Walk the folder, parts that somebody is writing left out."""
-        start = self.root / prefix
-        folder = start if start.is_dir() else start.parent
+        folder = (self.root / prefix) if prefix.endswith("/") or not prefix else (self.root / prefix).parent
         found = [
             (path.relative_to(self.root).as_posix(), path)
             for path in folder.rglob("*")
