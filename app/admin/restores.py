@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.admin import admin
 from app.admin.forms.restores import CodeTypedForm, ImportForm, RestoreForm
 from app.admin.tabs import declare_tab
-from app.admin.words import REGIONS, bytesize
+from app.admin.words import REGIONS, ago, bytesize
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.permissions import requires
@@ -39,6 +39,7 @@ declare_tab("admin.restores_index", _l("Restore"), VIEW_HOSPITALS, 35)
 @admin.context_processor
 def _words() -> dict[str, Any]:
     return {
+        "ago": ago,
         "RESTORE_KINDS": {"restore": _l("Restore"), "drill": _l("Drill"), "import": _l("Import"), "clone": _l("Clone")},
         "RETIRED_REASONS": {"restore": _l("Restore"), "move": _l("Move"), "swap_back": _l("Swap back")},
     }
@@ -158,7 +159,7 @@ def _restore_form(hospital: Hospital, chosen: str = "") -> RestoreForm:
 
 def _describe(row: Any) -> str:
     said = f"{format_datetime(row.started_at, 'dd/MM/yyyy HH:mm')} · {bytesize(row.size_bytes)}"
-    return f"{said} · {_('proven')}" if row.proven_at else said
+    return " · ".join([said, _("Proven")]) if row.proven_at else said
 
 
 def _import_form() -> ImportForm:

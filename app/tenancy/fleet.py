@@ -25,6 +25,8 @@ from app.tenancy.models import (
     HospitalStatus,
     Operation,
     OperationState,
+    RestoreRun,
+    RestoreState,
     RunStatus,
     SyncRun,
 )
@@ -50,8 +52,10 @@ class Condition(enum.StrEnum):
     UP = "up"
     SUSPENDED = "suspended"
     ARCHIVED = "archived"
+    DELETED = "deleted"
 
 
+OVER = (Condition.ARCHIVED.value, Condition.DELETED.value)
 TROUBLE = (
     Condition.DOWN,
     Condition.STUCK,
@@ -107,7 +111,7 @@ def list_all() -> Sequence[Any]:
 
 
 def fleet_totals() -> FleetTotals:
-    """Return the figures over all hospitals that are not archived."""
+    """Return the figures over all hospitals that are neither archived nor deleted."""
     fleet = _fleet()
     query = (
         sa.select(
@@ -117,7 +121,7 @@ def fleet_totals() -> FleetTotals:
             sa.func.coalesce(sa.func.sum(fleet.c.appointments), 0),
             sa.func.coalesce(sa.func.sum(fleet.c.size_bytes), 0),
         )
-        .where(fleet.c.condition != Condition.ARCHIVED.value)
+        .where(fleet.c.condition.not_in(OVER))
         .group_by(fleet.c.condition)
     )
     rows = db.session.execute(query).all()
@@ -131,7 +135,7 @@ def fleet_totals() -> FleetTotals:
 
 def _fleet() -> sa.Subquery:
     health, run, counted, stuck = _newest_check(), _newest_run(), _newest_counts(), _stopped_making()
-    kept = _backups()
+    kept, drill = _backups(), _newest_drill()
     revision = sa.func.coalesce(health.c.revision, Hospital.schema_revision)
     return (
         sa.select(
@@ -154,7 +158,8 @@ def _fleet() -> sa.Subquery:
             counted.c.appointments,
             kept.c.backed_up_at,
             kept.c.proven_at,
-            _condition(health, run, stuck, kept, revision).label("condition"),
+            drill.c.state.label("drill_state"),
+            _condition(health, run, stuck, _is_unproven(kept, drill), revision).label("condition"),
         )
         .select_from(Hospital)
         .outerjoin(health, sa.true())
@@ -162,15 +167,17 @@ def _fleet() -> sa.Subquery:
         .outerjoin(counted, sa.true())
         .outerjoin(stuck, sa.true())
         .outerjoin(kept, sa.true())
+        .outerjoin(drill, sa.true())
         .outerjoin(BackupPolicy, BackupPolicy.hospital_id == Hospital.id)
         .subquery("fleet")
     )
 
 
-def _condition(health: Any, run: Any, stuck: Any, kept: Any, revision: sa.ColumnElement[str]) -> sa.Case[str]:
+def _condition(health: Any, run: Any, stuck: Any, unproven: Any, revision: sa.ColumnElement[str]) -> sa.Case[str]:
     oldest = clock.now() - STALE_AFTER
     return sa.case(
         (Hospital.status == HospitalStatus.ARCHIVED, Condition.ARCHIVED.value),
+        (Hospital.status == HospitalStatus.DELETED, Condition.DELETED.value),
         (
             Hospital.status == HospitalStatus.PROVISIONING,
             sa.case((stuck.c.id.is_not(None), Condition.STUCK.value), else_=Condition.PROVISIONING.value),
@@ -180,17 +187,27 @@ def _condition(health: Any, run: Any, stuck: Any, kept: Any, revision: sa.Column
         (sa.or_(health.c.checked_at.is_(None), health.c.checked_at < oldest), Condition.UNKNOWN.value),
         (health.c.status == HealthStatus.DEGRADED, Condition.DEGRADED.value),
         (run.c.status == RunStatus.FAILED, Condition.SYNC_FAILED.value),
-        (_is_unproven(kept), Condition.UNPROVEN.value),
+        (unproven, Condition.UNPROVEN.value),
         (revision != newest_revision(), Condition.BEHIND.value),
         else_=Condition.UP.value,
     )
 
 
-def _is_unproven(kept: Any) -> sa.ColumnElement[bool]:
-    """Tell whether no restore was proven for two intervals; a new hospital has as long."""
+def _is_unproven(kept: Any, drill: Any) -> sa.ColumnElement[bool]:
+    """Tell whether the last drill failed or none succeeded for two intervals; a new hospital has as long."""
     days = sa.func.coalesce(BackupPolicy.drill_every_days, DEFAULT_POLICY.drill_every_days)
-    return sa.func.coalesce(kept.c.proven_at, Hospital.created_at) < sa.func.now() - sa.func.make_interval(
-        0, 0, 0, 2 * days
+    oldest = sa.func.now() - sa.func.make_interval(0, 0, 0, 2 * days)
+    proven = sa.func.coalesce(kept.c.proven_at, Hospital.created_at)
+    return sa.or_(drill.c.state == RestoreState.FAILED, proven < oldest)
+
+
+def _newest_drill() -> sa.FromClause:
+    return (
+        sa.select(RestoreRun.state)
+        .where(RestoreRun.hospital_id == Hospital.id, RestoreRun.kind == "drill")
+        .order_by(RestoreRun.started_at.desc())
+        .limit(1)
+        .lateral("drill")
     )
 
 
@@ -269,7 +286,7 @@ def _conditions(fleet: sa.Subquery, search: str, conditions: tuple[Condition, ..
     if conditions:
         wanted.append(fleet.c.condition.in_([condition.value for condition in conditions]))
     elif not search:
-        wanted.append(fleet.c.condition != Condition.ARCHIVED.value)
+        wanted.append(fleet.c.condition.not_in(OVER))
     return wanted
 
 

@@ -14,6 +14,7 @@ from app.core.unit_of_work import unit_of_work
 from app.tenancy.backups import source
 from app.tenancy.backups.errors import BackupDamaged, WrongBackupKey
 from app.tenancy.fleet import Condition, list_fleet
+from app.tenancy.health import check_all
 from app.tenancy.ledger.performing import perform
 from app.tenancy.models import Backup, Hospital, Operation, RestoreRun, RestoreState
 from app.tenancy.restores.drilling import DRILL_OPERATION, request_due_drills
@@ -66,6 +67,10 @@ def test_a_flipped_byte_is_found_and_stands_on_top_of_the_list(
             first = list_proofs().items[0]
             assert (first.code, first.drill_state) == (gamma, RestoreState.FAILED)
             assert first.drill_error
+        check_all()
+        with unit_of_work():
+            assert list_fleet().items[0].code == gamma
+            assert list_fleet().items[0].condition == Condition.UNPROVEN.value
         assert backup_of(gamma).proven_at is None
 
 
