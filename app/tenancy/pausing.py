@@ -27,7 +27,7 @@ from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster, allow_connect, database_exists, role_exists
 from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import holding_hospital
-from app.tenancy.models import Hospital, HospitalDatabase, HospitalLease
+from app.tenancy.models import Hospital, HospitalDatabase
 
 log = get_logger(__name__)
 
@@ -118,10 +118,8 @@ def close_database(home: Home, drain_seconds: float = DRAIN_SECONDS) -> None:
 
 def lift_left_pauses() -> list[str]:
     """Let hospitals serve again whose pause was left behind by a process that died; return their codes."""
-    held = sa.exists().where(HospitalLease.hospital_id == Hospital.id, HospitalLease.expires_at > sa.func.now())
     with unit_of_work() as session:
-        query = sa.select(Hospital.id, Hospital.code).where(Hospital.paused_at.is_not(None), ~held)
-        left = session.execute(query).all()
+        left = session.execute(sa.select(Hospital.id, Hospital.code).where(Hospital.paused_at.is_not(None))).all()
     lifted = []
     for hospital_id, code in left:
         with suppress(HospitalBusy), holding_hospital(hospital_id, "lift pause"):

@@ -81,7 +81,11 @@ def check_request(hospital_id: UUID, cluster: str, method: str) -> tuple[Hospita
     Raises InvalidValue, NothingToMove, SameCluster or NoRoomThere.
     """
     if method not in METHODS:
-        raise InvalidValue(_l("Choose auto, dump or replication."), field="method")
+        raise InvalidValue(
+            _l("A hospital is not moved in this way."),
+            field="method",
+            remedy=_l("Choose auto, dump or replication; auto chooses by the size."),
+        )
     target = db.session.scalar(sa.select(DatabaseCluster).where(DatabaseCluster.name == cluster))
     if target is None:
         raise InvalidValue(

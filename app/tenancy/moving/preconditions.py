@@ -24,7 +24,10 @@ MB = 1024**2
 FIRST_WITH_RIGHTS_BY_ROLE = 160_000
 SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
-FILLED = "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database"
+FILLED = """
+SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database
+WHERE has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'MEMBER')
+"""
 EXTENSIONS = "SELECT extname::text FROM pg_extension"
 AVAILABLE = "SELECT name::text FROM pg_available_extensions"
 # What logical replication leaves out in silence, or stumbles over at the first update.
