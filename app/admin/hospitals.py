@@ -11,12 +11,14 @@ from app.admin import admin
 from app.admin.forms.hospital import HospitalForm, SuspendForm
 from app.admin.operations import follow_state
 from app.admin.tabs import declare_tab
+from app.admin.words import REGIONS
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.permissions import requires
 from app.domain.identity.administrators import first_administrator
 from app.domain.identity.permissions import CREATE_HOSPITALS, SUSPEND_HOSPITALS, VIEW_HOSPITALS
 from app.tenancy import queries
+from app.tenancy.clusters import list_clusters
 from app.tenancy.domains import portal_url
 from app.tenancy.errors import HospitalExists
 from app.tenancy.fleet import TROUBLE, Condition, fleet_totals, list_fleet
@@ -24,6 +26,7 @@ from app.tenancy.ledger.queries import find_newest
 from app.tenancy.models import Hospital
 from app.tenancy.operations import order_hospital, resume_hospital, suspend_hospital
 from app.tenancy.paging import page_number
+from app.tenancy.placement import NoRoom
 from app.tenancy.provisioning import CREATE, HospitalRequest
 from app.web.menu import declare_menu
 from app.web.principals import current_actor, find_principal
@@ -71,6 +74,9 @@ def hospitals_create() -> BaseResponse:
     except (InvalidValue, HospitalExists) as error:
         form.add_error("code", error)
         return _form_page(form, 422)
+    except NoRoom as error:
+        form.add_error("region", error)
+        return _form_page(form, 422)
     return see_other(url_for("admin.hospitals_show", code=hospital.code))
 
 
@@ -111,6 +117,21 @@ def _conditions_of(state: str) -> tuple[Condition, ...]:
 def _hospital_form() -> HospitalForm:
     form = HospitalForm()
     form.offer_regions(queries.list_regions())
+    form.offer_servers(
+        [
+            (
+                server.row.name,
+                _(
+                    "%(name)s (%(region)s, room for %(count)s)",
+                    name=server.row.name,
+                    region=REGIONS.get(server.row.region, server.row.region),
+                    count=server.room,
+                ),
+            )
+            for server in list_clusters()
+            if server.row.accepts_new and server.room
+        ]
+    )
     return form
 
 
@@ -125,6 +146,7 @@ def _request_of(form: HospitalForm) -> HospitalRequest:
         display_name=form.display_name.data,
         custom_domain=form.custom_domain.data or None,
         region=form.region.data,
+        cluster=form.cluster.data or None,
         timezone=form.timezone.data,
         locale=form.locale.data,
         plan=form.plan.data,

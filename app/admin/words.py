@@ -30,6 +30,7 @@ CONDITIONS: dict[str, tuple[Any, str]] = {
     Condition.UP: (_l("Healthy"), "success"),
     Condition.SUSPENDED: (_l("Suspended"), "neutral"),
     Condition.ARCHIVED: (_l("Archived"), "neutral"),
+    Condition.DELETED: (_l("Deleted"), "neutral"),
 }
 STATUSES: dict[str, tuple[Any, str]] = {
     "provisioning": (_l("Being set up"), "info"),

@@ -65,6 +65,7 @@ class HospitalForm(Form):
     code = StringField(_l("Code"), validators=[DataRequired(_l("Enter a code."))])
     custom_domain = StringField(_l("Own domain"))
     region = SelectField(_l("Region"))
+    cluster = SelectField(_l("Database server"), validators=[Optional()])
     timezone = SelectField(_l("Time zone"), choices=TIMEZONES, default="Asia/Ho_Chi_Minh")
     locale = RadioField(_l("Language"), choices=[SelectChoice(*entry) for entry in LANGUAGES], default="vi")
     plan = SelectField(_l("Service plan"), choices=[SelectChoice(*entry) for entry in PLANS], default="standard")
@@ -106,6 +107,13 @@ class HospitalForm(Form):
     def offer_regions(self, regions: list[str]) -> None:
         """Offer the regions in which there are database servers."""
         self.region.choices = [SelectChoice(region, REGIONS.get(region, region)) for region in regions]
+
+    def offer_servers(self, servers: list[tuple[str, str]]) -> None:
+        """Offer the servers with room, by name and words; the first choice leaves it to the platform."""
+        self.cluster.choices = [
+            SelectChoice("", str(_l("The region's with the most room"))),
+            *(SelectChoice(*server) for server in servers),
+        ]
 
     def validate_email(self, field: Any) -> None:
         """Ask for an address to invite to, or for a first password."""

@@ -21,11 +21,12 @@ from flask import current_app
 from app.core import clock
 from app.core.actor import Actor
 from app.core.blobs import file_store
+from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.envelope import DecryptingReader, EncryptingWriter
 from app.core.errors import Conflict
 from app.core.i18n import _l
-from app.core.objects.interface import NoObject
+from app.core.objects.interface import NoObject, ObjectStore
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.administration import platform_keyring
 from app.tenancy.backups.storage import backup_store
@@ -121,7 +122,7 @@ def open_kit(hospital_id: UUID, name: str) -> Iterator[bytes]:
     ends_at = _end_of(name)
     if ends_at is None or ends_at <= clock.now() or backup_store().size(key) is None:
         raise NoKit
-    return _pieces(key)
+    return _pieces(backup_store(), platform_keyring(), key)
 
 
 def drop_ended_kits() -> int:
@@ -202,9 +203,10 @@ def _stored(prefix: str) -> Iterator[StoredKit]:
             yield StoredKit(UUID(hospital), name, entry.size, entry.changed_at, ends_at)
 
 
-def _pieces(key: str) -> Iterator[bytes]:
+def _pieces(store: ObjectStore, keyring: Keyring, key: str) -> Iterator[bytes]:
+    """Read without an application around: it is handed out after the view has ended."""
     try:
-        with backup_store().reading(key) as source:
-            yield from DecryptingReader(source, platform_keyring(), _context(key))
+        with store.reading(key) as source:
+            yield from DecryptingReader(source, keyring, _context(key))
     except NoObject as error:
         raise NoKit from error

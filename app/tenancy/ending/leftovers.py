@@ -35,7 +35,7 @@ def destroy_due_backups(actor: Actor) -> list[str]:
     done = []
     for hospital_id, code, deleted_at in due:
         try:
-            destroyed = destroy_backups(hospital_id, since=deleted_at)["destroyed"]
+            destroyed = destroy_backups(hospital_id, since=deleted_at or clock.now())["destroyed"]
         except VienError as error:
             log.error("backups of a deleted hospital are left", hospital=code, error=type(error).__name__)
             continue
