@@ -40,6 +40,12 @@ def place_of(url: sa.URL) -> tuple[str, int]:
     return ",".join(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True)), int(ports[0])
 
 
+def target_of(url: sa.URL) -> str:
+    """Return which of its servers an address means: the one that takes writes, where there are several."""
+    named = url.query.get("target_session_attrs")
+    return str(named) if named else "read-write" if "," in place_of(url)[0] else "any"
+
+
 def _host_and_port(text: str, port: int) -> tuple[str, int]:
     if text.startswith("["):  # an IPv6 address with a port after it
         host, _, own = text[1:].partition("]")

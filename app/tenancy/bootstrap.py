@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.core.addresses import place_of
+from app.core.addresses import place_of, target_of
 from app.core.ids import new_id
 from app.core.permissions import list_permissions
 from app.tenancy.cluster import Cluster
@@ -60,7 +60,7 @@ def _register_server(connection: sa.Connection, url: sa.URL, region: str, *, add
         region=region,
         host=host,
         port=port,
-        target_session_attrs=url.query.get("target_session_attrs", "any"),
+        target_session_attrs=target_of(url),
         tls_mode=url.query.get("sslmode", "prefer"),
         admin_credential="env:DATABASE_ADMIN_URL",
         capacity=500,

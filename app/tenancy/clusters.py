@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
 from app.core.actor import Actor
-from app.core.addresses import place_of, spread_hosts
+from app.core.addresses import place_of, spread_hosts, target_of
 from app.core.db import db
 from app.core.errors import Conflict, InvalidValue, VienError
 from app.core.i18n import _l
@@ -154,7 +154,7 @@ def _register(actor: Actor, facts: ServerFacts, url: sa.URL) -> None:
         region=facts.region,
         host=facts.host or host,
         port=facts.port or port,
-        target_session_attrs=url.query.get("target_session_attrs", "any"),
+        target_session_attrs=target_of(url),
         tls_mode=facts.tls_mode or url.query.get("sslmode", "prefer"),
         pooler_host=facts.pooler_host,
         pooler_port=facts.pooler_port,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from app.core.addresses import hosts_and_ports
 from app.tenancy.credentials.findings import Finding
 from app.tenancy.credentials.places import CENTRE, Login, Server
 
@@ -54,10 +55,11 @@ def _try(server: Server, login: Login, targets: list[str]) -> Outcome:
 
 
 def _opens(server: Server, login: Login, database: str) -> bool:
+    host, port = hosts_and_ports(server.host, server.port)
     try:
         psycopg.connect(
-            host=server.host,
-            port=server.port,
+            host=host,
+            port=port,
             dbname=database,
             user=login.role,
             password=login.password,

@@ -26,6 +26,7 @@ from app.tenancy.making import provision_hospital
 from app.tenancy.models import HealthStatus
 from app.tenancy.pooling import list_pooler_users
 from tests.factories import make_patient
+from tests.integration.jobs.conftest import away
 from tests.integration.pooled.conftest import reconfigure
 from tests.support.platform import ACTOR, Platform
 from tests.support.pooler import POOL_SIZE, Pooler
@@ -256,3 +257,16 @@ def test_the_health_check_goes_the_way_that_portals_go(app: Flask, platform: Pla
     with app.app_context():
         reading_ = check_hospital(tenancy().registry.get_by_code(alpha))
     assert reading_.status is not HealthStatus.DOWN, reading_.error
+
+
+def test_a_database_that_comes_back_is_served_after_the_poolers_pause(
+    app: Flask, platform: Platform, alpha: str
+) -> None:
+    """PgBouncer refuses by itself for `server_login_retry` after a failed sign-in: at its default that is 15 s."""
+    address = f"/h/{alpha}/hospital/probe/canaries"
+    with away(platform, platform.databases[alpha]):
+        assert app.test_client().get(address).status_code == 503
+    deadline = time.monotonic() + 5
+    while app.test_client().get(address).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -6,7 +6,7 @@ import psycopg.conninfo
 import pytest
 import sqlalchemy as sa
 
-from app.core.addresses import hosts_and_ports, place_of, spread_hosts
+from app.core.addresses import hosts_and_ports, place_of, spread_hosts, target_of
 
 SEVERAL = "postgresql://u:p%40ss@db-a:5432,db-b:5433/central?target_session_attrs=read-write"
 
@@ -61,3 +61,15 @@ def test_spreading_twice_is_spreading_once() -> None:
 )
 def test_the_register_gets_hosts_with_their_ports(address: str, expected: tuple[str, int]) -> None:
     assert place_of(sa.make_url(spread_hosts(address))) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://u:p@db/x", "any"),
+        ("postgresql://u:p@a,b/x", "read-write"),
+        ("postgresql://u:p@a,b/x?target_session_attrs=primary", "primary"),
+    ],
+)
+def test_of_several_servers_the_one_that_takes_writes_is_meant(address: str, expected: str) -> None:
+    assert target_of(sa.make_url(spread_hosts(address))) == expected
