@@ -9,6 +9,7 @@ import psycopg
 
 from app.core.errors import Conflict, InvalidValue, Unavailable
 from app.core.i18n import _l
+from app.tenancy.cluster_errors import ClusterError
 
 MOST_NAMED = 5
 
@@ -87,8 +88,10 @@ class NotAnOrphan(InvalidValue):
 
 @contextmanager
 def reaching(server: str) -> Iterator[None]:
-    """Name the server in the error when its administrative connection fails."""
+    """Name the server in the error when its administrative connection fails and nothing better is known."""
     try:
         yield
+    except ClusterError:
+        raise
     except psycopg.OperationalError as error:
         raise ServerAway(server) from error
