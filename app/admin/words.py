@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +85,8 @@ ACTIONS: dict[str, Any] = {
     "hospital.exchange_database": _l("Database exchanged"),
     "hospital.drop_retired_database": _l("Earlier database dropped"),
     "hospital.import": _l("Hospital imported"),
+    "hospital.quarantine": _l("Put into quarantine"),
+    "hospital.clear_quarantine": _l("Let out of quarantine"),
     "operation.request": _l("Work asked for"),
     "operation.retry": _l("Work taken up again"),
     "operation.cancel": _l("Work cancelled"),
@@ -113,7 +114,6 @@ def _words() -> dict[str, Any]:
         "RUNS": RUNS,
         "REASONS": REASONS,
         "OPERATION_STATES": OPERATION_STATES,
-        "readable": readable,
         "ACTIONS": ACTIONS,
         "RISKS": RISKS,
         "PLANS": dict(PLANS),
@@ -166,11 +166,3 @@ def grouped(number: float | None, unit: str = "") -> str:
     if number is None:
         return "—"
     return f"{round(number):,}".replace(",", ".") + (f"\u00a0{unit}" if unit else "")
-
-
-def readable(facts: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Lay the facts of a piece of work out as names and values; what is nested is written as JSON."""
-    return [
-        (name.replace("_", " "), json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value)
-        for name, value in facts.items()
-    ]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -53,15 +54,15 @@ def rehearse_migration(work: Work) -> dict[str, Any]:
     return work.step("rehearse", lambda: _rehearse(work))
 
 
-def clone_name(work: Work) -> str:
+def clone_name(operation_id: UUID) -> str:
     """Return the name of the copy: the same one however often the work is begun again."""
-    return f"vh_clone_{sha256(work.id.bytes).hexdigest()[:12]}"
+    return f"vh_clone_{sha256(operation_id.bytes).hexdigest()[:12]}"
 
 
 def _rehearse(work: Work) -> dict[str, Any]:
     to = check_target(work.arguments.get("to") or head_revision("hospital"))
     original = find_target(work.hospital, to)
-    clone = replace(original, database=clone_name(work))
+    clone = replace(original, database=clone_name(work.id))
     started = time.perf_counter()
     try:
         make_empty(clone.cluster, clone.database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation
 from app.tenancy.queries import get_hospital
 from app.tenancy.upgrading.errors import RehearsalFailed
-from app.tenancy.upgrading.rehearsing import REHEARSE
+from app.tenancy.upgrading.rehearsing import REHEARSE, clone_name
 from tests.integration.tenancy.upgrading.conftest import IN_THE_WAY, NEW, OLD
 from tests.support.platform import ACTOR, Platform
 
@@ -22,11 +23,10 @@ def databases(platform: Platform) -> set[str]:
         return {row[0] for row in connection.execute("SELECT datname FROM pg_database").fetchall()}
 
 
-def rehearse(code: str) -> dict[str, Any]:
+def ask(code: str) -> UUID:
     with unit_of_work():
         hospital = get_hospital(code)
-        wanted = request_operation(ACTOR, REHEARSE, hospital=hospital, arguments={"to": NEW}, wake=False).id
-    return perform(wanted)
+        return request_operation(ACTOR, REHEARSE, hospital=hospital, arguments={"to": NEW}, wake=False).id
 
 
 def test_a_rehearsal_says_how_long_which_locks_and_which_rows(
@@ -34,15 +34,15 @@ def test_a_rehearsal_says_how_long_which_locks_and_which_rows(
 ) -> None:
     platform.create_hospital("gamma")
     bring("gamma", OLD)
-    before = databases(platform)
-    found = rehearse("gamma")
+    wanted = ask("gamma")
+    found = perform(wanted)
     assert (found["from"], found["to"]) == (OLD, NEW)
     assert found["migrate_ms"] > 0
     assert found["rows"] > 0
     assert found["changed"]["settings"] == [None, 0]
     locked = {(lock["table"], lock["lock"]) for lock in found["locks"]}
     assert ("patients", "ShareRowExclusiveLock") in locked, "a new foreign key to it"
-    assert databases(platform) == before, "the copy is dropped"
+    assert clone_name(wanted) not in databases(platform), "the copy is dropped"
     assert revisions()["gamma"] == OLD
 
 
@@ -53,9 +53,9 @@ def test_a_rehearsal_that_fails_touches_nothing_and_leaves_nothing(
     bring("gamma", OLD)
     with platform.admin("gamma") as connection:
         connection.execute(IN_THE_WAY)
-    before = databases(platform)
+    wanted = ask("gamma")
     with pytest.raises(RehearsalFailed, match='relation "services" already exists') as failed:
-        rehearse("gamma")
+        perform(wanted)
     assert "not touched" in str(failed.value.remedy)
-    assert databases(platform) == before
+    assert clone_name(wanted) not in databases(platform)
     assert revisions()["gamma"] == OLD
