@@ -74,6 +74,19 @@ class DiskFull(Unavailable):
     remedy = _l("Make room there or name another server with --cluster, then take the work up again.")
 
 
+class NoRoom(DiskFull):
+    """What the server's register entry allows would be exceeded, so nothing is begun."""
+
+    def __init__(self, needed_mb: int, left_mb: int) -> None:
+        super().__init__(
+            _l(
+                "The database needs about %(needed)s MB; the server has room for %(left)s MB.",
+                needed=needed_mb,
+                left=left_mb,
+            )
+        )
+
+
 class NothingToBringBack(NotFound):
     title = _l("There is nothing to swap back")
     default_message = _l("No earlier database of this hospital is kept any more.")

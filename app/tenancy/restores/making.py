@@ -28,6 +28,7 @@ from app.tenancy.ledger.performing import Work
 from app.tenancy.making import CONNECTION_LIMIT
 from app.tenancy.models import DatabaseCluster, HospitalDatabase
 from app.tenancy.pausing import find_home, paused
+from app.tenancy.restores.errors import NoRoom
 from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_restore
 from app.tenancy.restores.hooks import Restored, list_carriers, list_followers, list_preparers
 from app.tenancy.restores.sources import Source
@@ -36,6 +37,8 @@ from app.tenancy.swapping import NewHome, exchange
 
 log = get_logger(__name__)
 
+MEGABYTE = 1024 * 1024
+WITH_INDEXES = 1.5  # a dump has the rows only
 CHOOSE: Text = _l("Choose the backup and the place")
 FILL: Text = _l("Restore into a new database and compare with the manifest")
 FILES: Text = _l("Bring back the files that are missing")
@@ -94,6 +97,7 @@ def fill_and_compare(
     cluster = target.cluster
     if source.revision is not None and only_known:
         check_revision(source.revision)
+    _check_room(target, source.plain_bytes or 0)
     make_empty(cluster, target.database)
     try:
         fill(
@@ -111,6 +115,20 @@ def fill_and_compare(
         with suppress(psycopg.Error):
             drop_database(cluster, target.database)
         raise
+
+
+def _check_room(target: Target, plain_bytes: int) -> None:
+    """Refuse a database that would not fit into what the server's register entry allows; raises NoRoom."""
+    with unit_of_work() as session:
+        capacity_gb = session.get_one(DatabaseCluster, target.cluster_id).capacity_gb
+    if capacity_gb is None:
+        return
+    with target.cluster.connect() as connection:
+        row = connection.execute("SELECT sum(pg_database_size(oid))::bigint FROM pg_database").fetchone()
+    left = capacity_gb * 1024 * MEGABYTE - int(row[0] if row else 0)
+    needed = int(plain_bytes * WITH_INDEXES)
+    if needed > left:
+        raise NoRoom(needed // MEGABYTE + 1, max(0, left // MEGABYTE))
 
 
 def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, Any]:

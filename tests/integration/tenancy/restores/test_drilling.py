@@ -18,7 +18,7 @@ from app.tenancy.health import check_all
 from app.tenancy.ledger.performing import perform
 from app.tenancy.models import Backup, Hospital, Operation, RestoreRun, RestoreState
 from app.tenancy.restores.drilling import DRILL_OPERATION, request_due_drills
-from app.tenancy.restores.errors import ManifestDiffers, NoBackup, OtherHospital
+from app.tenancy.restores.errors import ManifestDiffers, NoBackup, NoRoom, OtherHospital
 from app.tenancy.restores.queries import list_proofs, read_data_safety
 from tests.integration.tenancy.restores.conftest import (
     Run,
@@ -149,3 +149,21 @@ def test_a_hospital_without_a_proof_for_two_intervals_is_in_trouble(
             conditions = {row.code: row.condition for row in list_fleet().items}
         assert conditions[gamma] == Condition.UNPROVEN.value
         assert conditions[alpha] == Condition.UP.value
+
+
+def test_a_server_without_room_is_not_filled(
+    app: Flask, platform: Platform, gamma: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        run("hospital.backup", gamma)
+        before = names_of_databases(platform)
+        monkeypatch.setattr(source.StoredBackup, "plain_bytes", property(lambda _backup: 10**12))
+        with platform.admin() as connection:
+            connection.execute("UPDATE database_clusters SET capacity_gb = 100")
+        try:
+            with pytest.raises(NoRoom, match="1430512"):
+                run(DRILL_OPERATION, gamma)
+        finally:
+            with platform.admin() as connection:
+                connection.execute("UPDATE database_clusters SET capacity_gb = NULL")
+        assert names_of_databases(platform) == before
