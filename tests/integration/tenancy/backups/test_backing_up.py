@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -320,6 +321,29 @@ def test_what_is_cancelled_leaves_nothing(hospital: str, store: LocalStore, monk
     with unit_of_work():
         assert get_operation(asked).row.state is OperationState.CANCELLED
     assert files_in(store) == []
+
+
+def test_no_more_of_a_large_hospital_is_in_memory_than_a_few_pieces(
+    hospital: str, run: Any, platform: Platform
+) -> None:
+    with platform.admin(hospital) as connection:
+        connection.execute(
+            "CREATE TABLE large AS SELECT string_agg(md5(random()::text), '') AS noise"
+            " FROM generate_series(1, 1500000) n GROUP BY n % 3000"
+        )
+        connection.execute("ALTER TABLE large OWNER TO vien_owner")
+    try:
+        tracemalloc.start()
+        run("hospital.backup", hospital, verify=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        with platform.admin(hospital) as connection:
+            connection.execute("DROP TABLE large")
+    row = backup_of(hospital)
+    assert row.plain_bytes is not None
+    assert row.plain_bytes > 45_000_000
+    assert most < 20_000_000
 
 
 def test_a_file_is_of_one_hospital(hospital: str, beta: str) -> None:
