@@ -40,7 +40,8 @@ def configure_logging(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    logging.getLogger("alembic").setLevel("WARNING")
+    for name in ("alembic", "app.core.budget_pool"):  # a pool says as information what its owner knows
+        logging.getLogger(name).setLevel("WARNING")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
