@@ -123,7 +123,7 @@ def gunicorn(port: int) -> list[str]:
     """Return the command of the web server."""
     workers = os.environ.get("WEB_CONCURRENCY", "2")
     return [
-        *(str(BIN / "gunicorn"), "wsgi:app", "--bind", f"127.0.0.1:{port}"),
+        *(str(BIN / "gunicorn"), "wsgi:app", "--config", str(ROOT / "gunicorn.conf.py"), "--bind", f"127.0.0.1:{port}"),
         *("--worker-class", "gthread", "--preload", "--workers", workers, "--threads", str(THREADS)),
         *("--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"),
     ]
