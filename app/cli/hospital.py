@@ -16,11 +16,10 @@ from app.cli.outcomes import Exit, confirm_code, explains_errors, fail, put
 from app.core.actor import system_actor
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.administrators import first_administrator
-from app.tenancy.binding import tenancy
 from app.tenancy.domains import parse_domain
 from app.tenancy.errors import HospitalExists
 from app.tenancy.fleet import list_all
-from app.tenancy.health import HealthReading, check_all, check_hospital, record_readings
+from app.tenancy.health import HealthReading, check_all, check_one
 from app.tenancy.ledger.queries import find_newest
 from app.tenancy.making import provision_hospital
 from app.tenancy.models import HealthStatus, Hospital, HospitalStatus
@@ -151,11 +150,7 @@ def show(code: str, as_json: bool) -> None:
 @explains_errors
 def check(code: str | None, as_json: bool) -> None:
     """Ask a hospital's database how it is, or every hospital's; exit code 5 where one is down."""
-    if code is None:
-        readings = check_all()
-    else:
-        readings = [check_hospital(tenancy().registry.get_by_code(code))]
-        record_readings(readings)
+    readings = check_all() if code is None else [check_one(code)]
     for reading in readings:
         _put_reading(reading, as_json=as_json)
     down = [reading.code for reading in readings if reading.status is HealthStatus.DOWN]

@@ -86,7 +86,7 @@ def _judge(entry: HospitalEntry, known: Known, facts: dict[str, Any], answered_m
 
 
 def _reasons(known: Known, facts: dict[str, Any], answered_ms: float) -> list[str]:
-    queues = [facts.get("reminder_age"), facts.get("outbox_age")]
+    queues = [facts.get("reminder_age"), facts.get("outbox_age") if known.position is not None else None]
     tests = {
         "disk_full": facts["size_bytes"] >= (known.max_storage_gb or 1_000_000) * GB * DISK_FULL,
         "nearly_full": facts["connections"] >= CONNECTION_LIMIT * NEARLY_FULL,

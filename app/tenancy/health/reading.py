@@ -50,10 +50,10 @@ class HealthReading:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the centre knows of a hospital before it is asked."""
+    """What the centre knows of a hospital before it is asked; without a position its outbox is not judged."""
 
     serving: bool = True
-    position: int = 0
+    position: int | None = None
     revision: str | None = None
     max_storage_gb: int | None = None
     since: datetime | None = None

@@ -15,6 +15,7 @@ from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import tenancy
+from app.tenancy.errors import UnknownHospital
 from app.tenancy.health.hospitals import check_hospital
 from app.tenancy.health.reading import BACKUP_EVERY_HOURS, HealthReading, Known
 from app.tenancy.health.rollups import prune_checks
@@ -53,13 +54,24 @@ def check_all() -> list[HealthReading]:
     return readings
 
 
+def check_one(code: str) -> HealthReading:
+    """Check one hospital now and write it down; raises UnknownHospital for one that is not watched."""
+    subject = next(iter(list_subjects(code)), None)
+    if subject is None:
+        raise UnknownHospital
+    reading = check_hospital(*subject)
+    record_readings([reading])
+    _note_revisions([subject], [reading])
+    return reading
+
+
 def list_entries() -> list[HospitalEntry]:
     """Return the hospitals that are or were serving, with their whereabouts."""
     return [entry for entry, _ in list_subjects()]
 
 
-def list_subjects() -> list[tuple[HospitalEntry, Known]]:
-    """Return the hospitals that are watched, with what the centre knows of each, in one query."""
+def list_subjects(code: str | None = None) -> list[tuple[HospitalEntry, Known]]:
+    """Return the hospitals that are watched, or one of them, with what the centre knows of each, in one query."""
     newest = (
         sa.select(
             sa.func.max(Backup.finished_at).label("backed_up_at"), sa.func.max(Backup.proven_at).label("proven_at")
@@ -79,6 +91,8 @@ def list_subjects() -> list[tuple[HospitalEntry, Known]]:
         .options(joinedload(Hospital.database))
         .order_by(Hospital.code)
     )
+    if code is not None:
+        query = query.where(Hospital.code == code)
     with unit_of_work() as session:
         return [(_entry_of(row[0]), _known(*row)) for row in session.execute(query)]
 

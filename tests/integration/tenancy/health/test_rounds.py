@@ -19,10 +19,12 @@ from app.core import clock
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.operations import record_change
+from app.domain.centre.sync import synchronise
 from app.domain.messages.models import AppointmentReminder, Channel
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
-from app.tenancy.health import check_all, check_hospital, rounds, stores
+from app.tenancy.errors import UnknownHospital
+from app.tenancy.health import check_all, check_hospital, check_one, rounds, stores
 from app.tenancy.health.reading import GB, STORE
 from app.tenancy.health.rounds import list_subjects
 from app.tenancy.health.servers import check_server, list_servers
@@ -78,6 +80,17 @@ def test_queues_that_stand_still_are_seen(context: Flask, alpha: str, bound: Any
         )
     assert reading_of(alpha, position=6).details["outbox_waiting"] == 1
     assert reading_of(alpha, position=7).details["outbox_waiting"] == 0
+
+
+def test_one_hospital_is_judged_by_what_the_centre_has_heard_of_it(context: Flask, alpha: str, bound: Any) -> None:
+    with clock.frozen_at(clock.now() - timedelta(hours=1)), bound(alpha):
+        record_change(ACTOR, "patient.register", subject_type="patient", subject_id=make_patient().id, event={})
+    assert check_one(alpha).details["reason"] == "queue_old"
+    assert synchronise(alpha) == 1
+    reading = check_one(alpha)
+    assert (reading.status, reading.details["outbox_waiting"]) == (HealthStatus.UP, 0)
+    with pytest.raises(UnknownHospital):
+        check_one("nowhere")
 
 
 def test_a_reminder_that_nobody_sends_is_seen_and_none_is_missed_while_suspended(
