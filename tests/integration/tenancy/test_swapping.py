@@ -14,14 +14,15 @@ from flask import Flask
 
 from app.core import clock
 from app.core.unit_of_work import unit_of_work
+from app.tenancy import pausing
 from app.tenancy.binding import bind_hospital, tenancy
-from app.tenancy.cluster import create_login, new_password, revoke_public
+from app.tenancy.cluster import Cluster, create_login, new_password, revoke_public
 from app.tenancy.engines import connect
 from app.tenancy.errors import HospitalPaused
 from app.tenancy.ledger.leases import holding_hospital
 from app.tenancy.making import CONNECTION_LIMIT, copy_database
 from app.tenancy.models import Hospital, HospitalDatabase, RetiredDatabase, SyncCursor
-from app.tenancy.pausing import find_home, lift_left_pauses, paused
+from app.tenancy.pausing import Home, find_home, lift_left_pauses, open_database, paused
 from app.tenancy.swapping import MOVE, RESTORE, NewHome, drop_due_databases, exchange, list_retired
 from tests.support.platform import ACTOR, Platform
 
@@ -186,3 +187,20 @@ def test_a_retired_database_is_dropped_with_its_role_when_its_time_is_over(
             assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None
         with unit_of_work():
             assert list_retired() == []
+
+
+def test_a_server_that_is_gone_does_not_keep_a_hospital_from_its_new_database(
+    app: Flask, platform: Platform, gamma: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Cluster("postgresql://nobody:x@127.0.0.1:1/postgres")
+    with app.app_context():
+        home = copy_of(platform, gamma)
+        with monkeypatch.context() as patched:
+            patched.setattr(pausing, "administer", lambda _place: away)
+            patched.setattr(pausing.time, "sleep", lambda _seconds: None)
+            with pytest.raises(psycopg.OperationalError), paused(hospital_id(gamma)):
+                pass
+            with paused(hospital_id(gamma), old_may_be_gone=True):
+                exchange(ACTOR, hospital_id(gamma), home, reason=RESTORE, other_data=True)
+        open_database(Home(platform.cluster, home.database, home.role))
+        assert database_of(gamma) == home.database

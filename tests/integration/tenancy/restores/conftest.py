@@ -14,12 +14,16 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core.unit_of_work import unit_of_work
+from app.domain.audit.operations import record_change
+from app.domain.patients.models import Patient
 from app.tenancy.backups.archive import ARCHIVE
+from app.tenancy.binding import bind_hospital
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation
 from app.tenancy.models import Backup, Hospital
 from app.tenancy.queries import get_hospital
 from app.tenancy.restores.filling import pg_restore
+from tests.factories import make_patient
 from tests.support.platform import ACTOR, Platform
 
 Run = Callable[..., dict[str, Any]]
@@ -91,3 +95,32 @@ def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+@pytest.fixture
+def saved(app: Flask, platform: Platform, gamma: str, bound: Any, tmp_path: Path) -> Path:
+    """A dump of gamma with one patient; another one is registered afterwards."""
+    with bound(gamma):
+        register("Nguyễn Thị Trước")
+    path = dump(platform, gamma, tmp_path / "gamma.dump")
+    with bound(gamma):
+        register("Trần Văn Sau")
+    return path
+
+
+def register(name: str) -> Patient:
+    patient = make_patient(full_name=name)
+    record_change(
+        ACTOR,
+        "patient.register",
+        subject_type="patient",
+        subject_id=patient.id,
+        patient_id=patient.id,
+        event={"patient_version": patient.version},
+    )
+    return patient
+
+
+def names(code: str) -> set[str]:
+    with bind_hospital(code), unit_of_work() as session:
+        return set(session.scalars(sa.select(Patient.full_name)))

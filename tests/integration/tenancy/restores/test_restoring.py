@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +13,6 @@ from flask import Flask
 
 from app.core import clock
 from app.core.blobs import file_store
-from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import OutboxEvent
@@ -34,68 +28,24 @@ from app.domain.messages.models import (
     ReminderState,
 )
 from app.domain.patients.models import Patient
-from app.tenancy.backups import source
-from app.tenancy.backups.errors import BackupDamaged, WrongBackupKey
 from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import holding_hospital
-from app.tenancy.ledger.performing import perform
-from app.tenancy.ledger.requests import request_operation, retry_operation
-from app.tenancy.models import Backup, Operation, OperationState, PatientIndexEntry, RestoreRun, RestoreState
-from app.tenancy.queries import get_hospital
-from app.tenancy.restores import making, restoring
+from app.tenancy.models import Backup, PatientIndexEntry, RestoreRun, RestoreState
 from app.tenancy.restores.errors import (
-    DiskFull,
-    ManifestDiffers,
-    NewerSchema,
-    NotADump,
     NothingToBringBack,
-    OtherHospital,
-    RestoreFailed,
 )
-from app.tenancy.restores.sources import DumpFile
-from tests.factories import make_appointment, make_patient, make_staff
+from tests.factories import make_appointment, make_staff
 from tests.integration.tenancy.restores.conftest import (
     Run,
-    archive_of,
-    backup_of,
     dump,
-    flip_a_byte,
     hospital_id,
-    names_of_databases,
+    names,
+    register,
 )
 from tests.support.platform import ACTOR, Platform
 
 Bound = Any
-
-
-@pytest.fixture
-def saved(app: Flask, platform: Platform, gamma: str, bound: Bound, tmp_path: Path) -> Path:
-    """A dump of gamma with one patient; another one is registered afterwards."""
-    with bound(gamma):
-        register("Nguyễn Thị Trước")
-    path = dump(platform, gamma, tmp_path / "gamma.dump")
-    with bound(gamma):
-        register("Trần Văn Sau")
-    return path
-
-
-def register(name: str) -> Patient:
-    patient = make_patient(full_name=name)
-    record_change(
-        ACTOR,
-        "patient.register",
-        subject_type="patient",
-        subject_id=patient.id,
-        patient_id=patient.id,
-        event={"patient_version": patient.version},
-    )
-    return patient
-
-
-def names(code: str) -> set[str]:
-    with bind_hospital(code), unit_of_work() as session:
-        return set(session.scalars(sa.select(Patient.full_name)))
 
 
 def test_a_hospital_is_brought_back_and_swapped_back_again(app: Flask, gamma: str, saved: Path, run: Run) -> None:
@@ -201,97 +151,6 @@ def test_the_centre_hears_a_restored_hospital_anew(app: Flask, gamma: str, saved
             assert len(set(session.scalars(sa.select(OutboxEvent.position)))) == 2
 
 
-def test_another_hospitals_dump_is_refused_and_leaves_nothing(
-    app: Flask, platform: Platform, gamma: str, alpha: str, run: Run, tmp_path: Path
-) -> None:
-    foreign = dump(platform, alpha, tmp_path / "alpha.dump")
-    with app.app_context():
-        before = names_of_databases(platform)
-        with pytest.raises(OtherHospital):
-            run("hospital.restore", gamma, dump=str(foreign))
-        assert names_of_databases(platform) == before
-        assert names(gamma) == set()
-
-
-def test_a_newer_schema_is_refused_with_the_remedy_to_upgrade(
-    app: Flask, platform: Platform, gamma: str, run: Run, tmp_path: Path
-) -> None:
-    with platform.admin(gamma) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'h999'")
-    path = dump(platform, gamma, tmp_path / "newer.dump")
-    with app.app_context():
-        before = names_of_databases(platform)
-        with pytest.raises(NewerSchema, match="h999") as caught:
-            run("hospital.restore", gamma, dump=str(path))
-        assert caught.value.remedy
-        assert names_of_databases(platform) == before
-
-
-def test_a_file_that_is_no_dump_is_refused(app: Flask, gamma: str, run: Run, tmp_path: Path) -> None:
-    (tmp_path / "letter.dump").write_bytes(b"Dear hospital")
-    (tmp_path / "half.dump").write_bytes(b"PGDMP")
-    with app.app_context():
-        for name in ("letter.dump", "half.dump", "nowhere.dump"):
-            with pytest.raises(NotADump):
-                run("hospital.restore", gamma, dump=str(tmp_path / name))
-
-
-def test_rows_that_differ_from_the_manifest_are_named_and_the_hospital_is_not_touched(
-    app: Flask, platform: Platform, gamma: str, saved: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(restoring, "DumpFile", lambda path: DumpFile(path, rows={"patients": 17}))
-    with app.app_context():
-        before = names_of_databases(platform)
-        with pytest.raises(ManifestDiffers) as caught:
-            run("hospital.restore", gamma, dump=str(saved))
-        assert caught.value.mismatches["patients"] == "17 → 1"
-        assert names_of_databases(platform) == before
-        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
-        with unit_of_work() as session:
-            failed = session.scalars(sa.select(RestoreRun)).one()
-            assert (failed.state, failed.mismatches["patients"]) == (RestoreState.FAILED, "17 → 1")
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (
-            "pg_restore: error: could not execute query: ERROR:  could not extend file: No space left on device",
-            DiskFull,
-        ),
-        ("pg_restore: error: connection to server was lost", RestoreFailed),
-    ],
-)
-def test_a_pg_restore_that_fails_is_explained_and_its_database_dropped(
-    app: Flask,
-    platform: Platform,
-    gamma: str,
-    saved: Path,
-    run: Run,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    said: str,
-    expected: type[Exception],
-) -> None:
-    program = tmp_path / "pg_restore"
-    program.write_text(f"#!/bin/sh\nhead -c 100 >/dev/null\necho '{said}' >&2\nexit 1\n")
-    program.chmod(0o755)
-    with app.app_context():
-        before = names_of_databases(platform)
-        with monkeypatch.context() as patched:
-            patched.setattr(making, "pg_restore", lambda _cluster: program)
-            with pytest.raises(expected):
-                run("hospital.restore", gamma, dump=str(saved))
-        assert names_of_databases(platform) == before
-        with unit_of_work() as session:
-            failed = session.scalars(sa.select(Operation).where(Operation.kind == "hospital.restore")).one()
-            assert failed.state is OperationState.FAILED
-            assert failed.remedy
-            retry_operation(ACTOR, failed.id, wake=False)
-        perform(failed.id)
-        assert names(gamma) == {"Nguyễn Thị Trước"}
-
-
 def test_two_at_once_are_told_that_somebody_works_on_the_hospital(
     app: Flask, gamma: str, saved: Path, run: Run
 ) -> None:
@@ -325,50 +184,6 @@ def test_requests_during_a_restore_see_the_old_state_a_pause_or_the_new_one(
     assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
 
 
-KILLED = """
-import os, signal, sys
-from uuid import UUID
-from app import create_app
-from app.tenancy.ledger.performing import perform
-from app.tenancy.restores import making
-app = create_app()
-real = making.fill
-def half(cluster, database, program, dump, note):
-    real(cluster, database, program, dump, note)
-    print("filled", flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-making.fill = half
-with app.app_context():
-    perform(UUID(sys.argv[1]))
-"""
-
-
-def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind(
-    app: Flask, platform: Platform, gamma: str, saved: Path
-) -> None:
-    with app.app_context():
-        before = names_of_databases(platform)
-        with unit_of_work():
-            wanted = request_operation(
-                ACTOR, "hospital.restore", hospital=get_hospital(gamma), arguments={"dump": str(saved)}, wake=False
-            ).id
-        killed = subprocess.run(
-            [sys.executable, "-c", KILLED, str(wanted)],
-            env={**os.environ, **platform.environment(), "ENVIRONMENT": "test"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        assert "filled" in killed.stdout
-        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
-        begun = time.monotonic()
-        perform(wanted)
-        assert time.monotonic() - begun < 30
-        assert names(gamma) == {"Nguyễn Thị Trước"}
-        assert len(names_of_databases(platform) - before) == 1
-
-
 def test_a_backup_of_a_time_is_restored_with_its_files_and_counts_as_proven(
     app: Flask, gamma: str, bound: Bound, run: Run
 ) -> None:
@@ -393,21 +208,3 @@ def test_a_backup_of_a_time_is_restored_with_its_files_and_counts_as_proven(
         with unit_of_work() as session:
             proven = sa.select(Backup.id).where(Backup.proven_at.is_not(None))
             assert [str(one) for one in session.scalars(proven)] == [first]
-
-
-def test_a_backup_that_cannot_be_opened_leaves_the_hospital_as_it_was(
-    app: Flask, platform: Platform, gamma: str, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with app.app_context():
-        run("hospital.backup", gamma)
-        before = names_of_databases(platform)
-        with monkeypatch.context() as patched:
-            patched.setattr(source, "backup_keyring", lambda: Keyring({"other": bytes(32)}))
-            with pytest.raises(WrongBackupKey) as caught:
-                run("hospital.restore", gamma)
-        assert "BACKUP_KEYS" in str(caught.value.remedy)
-        flip_a_byte(archive_of(app, backup_of(gamma)))
-        with pytest.raises(BackupDamaged):
-            run("hospital.restore", gamma)
-        assert names_of_databases(platform) == before
-        assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
