@@ -131,7 +131,7 @@ def rekey_column(column: SealedColumn, keyring: Keyring, tally: Tally, check: Ca
             if not rows:
                 return
             fresh = [(row, sealed) for row in rows if (sealed := _reseal(column, keyring, row, tally)) is not None]
-            tally.add(column, sum(_replace(session, column, key, row, sealed) for row, sealed in fresh), len(fresh))
+            tally.add(column, _replace(session, column, key, fresh), len(fresh))
         last = tuple(rows[-1]._mapping[part] for part in key)
 
 
@@ -156,13 +156,30 @@ def _reseal(column: SealedColumn, keyring: Keyring, row: Any, tally: Tally) -> S
         return None
 
 
-def _replace(session: Any, column: SealedColumn, key: tuple[sa.Column[Any], ...], row: Any, sealed: Sealed) -> int:
-    """Put the new ciphertext where the old one still is; return 0 where somebody has changed the value meanwhile."""
-    facts = row._mapping
-    same = (*(part == facts[part] for part in key), column.ciphertext == facts[column.ciphertext])
+def _replace(
+    session: Any, column: SealedColumn, key: tuple[sa.Column[Any], ...], fresh: list[tuple[Any, Sealed]]
+) -> int:
+    """Put new ciphertexts where the old ones still are; return how many: the others were changed meanwhile."""
+    if not fresh:
+        return 0
+    names = ("ciphertext", "nonce", "key_id")
+    new = sa.values(
+        *(sa.column(part.name, part.type) for part in key),
+        sa.column("old", column.ciphertext.type),
+        *(sa.column(name, getattr(column, name).type) for name in names),
+        name="new",
+    ).data(
+        [
+            (
+                *(row._mapping[part] for part in key),
+                row._mapping[column.ciphertext],
+                *(getattr(sealed, n) for n in names),
+            )
+            for row, sealed in fresh
+        ]
+    )
+    same = (*(part == new.c[part.name] for part in key), column.ciphertext == new.c.old)
     changed = session.execute(
-        sa.update(column.table)
-        .where(*same)
-        .values({column.ciphertext: sealed.ciphertext, column.nonce: sealed.nonce, column.key_id: sealed.key_id})
+        sa.update(column.table).where(*same).values({getattr(column, name): new.c[name] for name in names})
     )
     return int(changed.rowcount)
