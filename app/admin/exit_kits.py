@@ -66,7 +66,7 @@ def certificates_show(code: str) -> Response:
     )
 
 
-@admin.get("/hospitals/<string:code>/certificate.json")
+@admin.get("/hospitals/<string:code>/certificate/download")
 @requires(VIEW_HOSPITALS)
 def certificates_download(code: str) -> Response:
     """Hand the certificate out as it was signed."""

@@ -43,15 +43,3 @@ class NoKit(NotFound):
     title = _l("This exit kit is not there any more")
     default_message = _l("Exit kits are kept for some days only, then they are removed.")
     remedy = _l("Have another one made on the hospital's lifecycle page.")
-
-
-class NotDumped(VienError):
-    """pg_dump stopped."""
-
-    title = _l("The hospital's data could not be written out")
-
-    def __init__(self, said: str) -> None:
-        super().__init__(
-            _l("pg_dump stopped: %(said)s", said=said or "—"),
-            remedy=_l("See that its database answers and that pg_dump is as new as the server, then try again."),
-        )

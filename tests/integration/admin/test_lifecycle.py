@@ -103,7 +103,7 @@ def test_a_deletion_is_asked_for_taken_back_and_certified(app: Flask, gamma: str
         "/admin/hospitals?state=deleted",
     ):
         assert operator.get(seen).status_code == 200, seen
-    handed_out = operator.get("/admin/hospitals/gamma/certificate.json").get_json()
+    handed_out = operator.get("/admin/hospitals/gamma/certificate/download").get_json()
     assert handed_out["document"]["hospital"]["code"] == "gamma"
     assert handed_out["document"]["asked"]["by"] == "Vận hành Thử"
     assert "gamma" not in operator.get("/admin/hospitals").get_data(as_text=True)
