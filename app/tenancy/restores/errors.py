@@ -87,6 +87,12 @@ class NoRoom(DiskFull):
         )
 
 
+class NotInService(Conflict):
+    title = _l("This hospital is not in service")
+    default_message = _l("Only the database of an active or suspended hospital is exchanged.")
+    remedy = _l("Bring the hospital back from the archive first; one that was deleted is imported anew.")
+
+
 class NothingToBringBack(NotFound):
     title = _l("There is nothing to swap back")
     default_message = _l("No earlier database of this hospital is kept any more.")

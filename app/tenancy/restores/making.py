@@ -24,11 +24,13 @@ from app.tenancy.administration import administer
 from app.tenancy.binding import bind_template
 from app.tenancy.cluster import Cluster, allow_connect, create_login, new_password, revoke_public
 from app.tenancy.cluster_errors import ClusterError
+from app.tenancy.errors import HospitalNotReady
 from app.tenancy.ledger.performing import Work
 from app.tenancy.making import CONNECTION_LIMIT
-from app.tenancy.models import DatabaseCluster, HospitalDatabase
-from app.tenancy.pausing import find_home, paused
-from app.tenancy.restores.errors import NoRoom
+from app.tenancy.models import DatabaseCluster, Hospital, HospitalDatabase, HospitalStatus
+from app.tenancy.pausing import find_home, paused, serve_again
+from app.tenancy.placement import check_place
+from app.tenancy.restores.errors import NoRoom, NotInService
 from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_restore
 from app.tenancy.restores.hooks import Restored, list_carriers, list_followers, list_preparers
 from app.tenancy.restores.sources import Source
@@ -77,13 +79,25 @@ def new_target(cluster_id: UUID) -> Target:
 
 
 def cluster_of(hospital_id: UUID, name: str | None = None) -> UUID:
-    """Return the named server, or that on which the hospital's database is."""
+    """Return the named server, or that on which the hospital's database is; raises InvalidValue or HospitalNotReady."""
     with unit_of_work() as session:
         query = sa.select(DatabaseCluster.id)
         if name:
+            check_place(name)
             return session.scalars(query.where(DatabaseCluster.name == name)).one()
         joined = query.join(HospitalDatabase, HospitalDatabase.cluster_id == DatabaseCluster.id)
-        return session.scalars(joined.where(HospitalDatabase.hospital_id == hospital_id)).one()
+        found = session.scalar(joined.where(HospitalDatabase.hospital_id == hospital_id))
+        if found is None:
+            raise HospitalNotReady
+        return found
+
+
+def check_in_service(hospital_id: UUID) -> None:
+    """Refuse a hospital that is not in service, such as an archived one; raises NotInService."""
+    with unit_of_work() as session:
+        status = session.scalars(sa.select(Hospital.status).where(Hospital.id == hospital_id)).one()
+    if status not in (HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED):
+        raise NotInService
 
 
 def fill_and_compare(
@@ -164,6 +178,7 @@ def _read_carried(hospital_id: UUID, target: Target) -> list[Any]:
 def swap(work: Work, target: Target, *, reason: str) -> dict[str, Any]:
     """Give the hospital its new database while it is paused; harmless where it has it already."""
     if _is_home(work.hospital, target):
+        serve_again(work.hospital)  # a try that died right after the exchange has left it paused
         return {}
     cluster, password = target.cluster, new_password()
     open_to(cluster, target, password)

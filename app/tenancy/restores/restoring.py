@@ -28,6 +28,7 @@ from app.tenancy.restores.making import (
     PREPARE,
     SWAP,
     Target,
+    check_in_service,
     cluster_of,
     fill_and_compare,
     follow_up,
@@ -133,6 +134,7 @@ def find_backup(hospital_id: UUID, backup: str | None = None, at: str | None = N
 
 def _choose(work: Work) -> dict[str, Any]:
     asked = work.arguments
+    check_in_service(work.hospital)
     backup = None if asked.get("dump") else find_backup(work.hospital, asked.get("backup"), asked.get("at"))
     target = new_target(cluster_of(work.hospital, asked.get("cluster")))
     return {"backup": str(backup.id) if backup else None, **target.as_details()}
@@ -148,6 +150,7 @@ def _open(work: Work, backup_id: UUID | None) -> Source:
 
 
 def _choose_retired(work: Work) -> dict[str, Any]:
+    check_in_service(work.hospital)
     with unit_of_work() as session:
         query = sa.select(RetiredDatabase).where(
             RetiredDatabase.hospital_id == work.hospital,

@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.core.crypto import Keyring
+from app.core.errors import InvalidValue
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.backups import source
 from app.tenancy.backups.errors import BackupDamaged, WrongBackupKey
+from app.tenancy.binding import tenancy
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation, retry_operation
 from app.tenancy.models import Operation, OperationState, RestoreRun, RestoreState
@@ -27,6 +29,7 @@ from app.tenancy.restores.errors import (
     ManifestDiffers,
     NewerSchema,
     NotADump,
+    NotInService,
     OtherHospital,
     RestoreFailed,
 )
@@ -141,19 +144,20 @@ from app import create_app
 from app.tenancy.ledger.performing import perform
 from app.tenancy.restores import making
 app = create_app()
-real = making.fill
-def half(cluster, database, program, dump, note):
-    real(cluster, database, program, dump, note)
-    print("filled", flush=True)
+real = getattr(making, sys.argv[2])
+def half(*facts, **more):
+    real(*facts, **more)
+    print("done", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
-making.fill = half
+setattr(making, sys.argv[2], half)
 with app.app_context():
     perform(UUID(sys.argv[1]))
 """
 
 
+@pytest.mark.parametrize("act", ["fill", "exchange"])
 def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind(
-    app: Flask, platform: Platform, gamma: str, saved: Path
+    app: Flask, platform: Platform, gamma: str, saved: Path, act: str
 ) -> None:
     with app.app_context():
         before = names_of_databases(platform)
@@ -162,15 +166,19 @@ def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind
                 ACTOR, "hospital.restore", hospital=get_hospital(gamma), arguments={"dump": str(saved)}, wake=False
             ).id
         killed = subprocess.run(
-            [sys.executable, "-c", KILLED, str(wanted)],
+            [sys.executable, "-c", KILLED, str(wanted), act],
             env={**os.environ, **platform.environment(), "ENVIRONMENT": "test"},
             capture_output=True,
             text=True,
             check=False,
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        assert "filled" in killed.stdout
-        assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
+        assert "done" in killed.stdout
+        if act == "fill":
+            assert names(gamma) == {"Nguyễn Thị Trước", "Trần Văn Sau"}
+        else:
+            tenancy().registry.forget()
+            assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 503
         begun = time.monotonic()
         perform(wanted)
         assert time.monotonic() - begun < 30
@@ -194,3 +202,19 @@ def test_a_backup_that_cannot_be_opened_leaves_the_hospital_as_it_was(
             run("hospital.restore", gamma)
         assert names_of_databases(platform) == before
         assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
+
+
+def test_an_archived_hospital_is_brought_back_from_the_archive_first(
+    app: Flask, platform: Platform, gamma: str, saved: Path, run: Run
+) -> None:
+    with platform.admin() as connection:
+        connection.execute("UPDATE hospitals SET status = 'archived' WHERE code = 'gamma'")
+    with app.app_context(), pytest.raises(NotInService):
+        run("hospital.restore", gamma, dump=str(saved))
+    with app.app_context(), pytest.raises(NotInService):
+        run("hospital.swap_back", gamma)
+
+
+def test_a_server_that_nobody_knows_is_said(app: Flask, gamma: str, saved: Path, run: Run) -> None:
+    with app.app_context(), pytest.raises(InvalidValue):
+        run("hospital.restore", gamma, dump=str(saved), cluster="nowhere")
