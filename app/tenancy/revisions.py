@@ -8,11 +8,13 @@ knows is served: migrations only expand, and what contracts comes a release late
 from __future__ import annotations
 
 import re
+from functools import cache
 
 OLDEST_SERVED = "h001"
 NUMBERED = re.compile(r"[hc](\d{3,})")
 
 
+@cache
 def number_of(revision: str) -> int:
     """Return the place of a revision in its history; raises ValueError for a name that says none."""
     found = NUMBERED.fullmatch(revision)
