@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -270,3 +271,34 @@ def test_a_database_that_comes_back_is_served_after_the_poolers_pause(
     while app.test_client().get(address).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_list_of_users_is_printed_as_pgbouncer_reads_it(app: Flask, platform: Platform) -> None:
+    runner = platform.app.test_cli_runner()
+    printed = runner.invoke(args=["platform", "pooler-users"])
+    assert printed.exit_code == 0
+    for line in printed.stdout.splitlines():
+        assert line.startswith('"v')
+        assert line.split()[1].startswith('"SCRAM-SHA-256$')
+    assert runner.invoke(args=["platform", "pooler-users", "nowhere"]).exit_code == 3
+
+
+def test_who_may_not_read_secrets_is_told_what_else_there_is(app: Flask, platform: Platform) -> None:
+    """An administrative role need not be a superuser."""
+    with platform.cluster.connect() as connection:
+        connection.execute("CREATE ROLE vien_test_modest LOGIN CREATEROLE CREATEDB PASSWORD 'modest-and-quiet'")
+    server = urlsplit(platform.servers.admin_url)
+    place = server._replace(netloc=f"vien_test_modest:modest-and-quiet@{server.hostname}:{server.port}").geturl()
+    try:
+        with platform.cluster.connect() as connection:
+            connection.execute("GRANT CONNECT ON DATABASE postgres TO vien_test_modest")
+        other = platform.make_app(database_admin_url=place)
+        answer = other.test_cli_runner().invoke(args=["platform", "pooler-users"])
+        with other.app_context():
+            db.engine.dispose()
+    finally:
+        with platform.cluster.connect() as connection:
+            connection.execute("DROP OWNED BY vien_test_modest")
+            connection.execute("DROP ROLE vien_test_modest")
+    assert answer.exit_code == 1
+    assert "auth_query" in answer.stderr
