@@ -183,6 +183,15 @@ def test_with_a_token_it_is_the_token_that_counts(another: Callable[..., Flask])
     assert guarded.get("/metrics", headers=right, environ_overrides=away).status_code == 200
 
 
+def test_the_figures_are_at_the_platforms_own_address(another: Callable[..., Flask]) -> None:
+    alone = another(default_hospital="alpha").test_client()
+    assert alone.get("/metrics").status_code == 200
+    by_host = another(base_url="https://vien.example", hospital_host_suffix="vien.example").test_client()
+    assert by_host.get("/metrics", base_url="http://vien.example").status_code == 200
+    assert by_host.get("/metrics", base_url="http://alpha.vien.example").status_code == 404
+    assert by_host.get("/metrics", base_url="http://benh-vien.example").status_code == 404
+
+
 def test_several_processes_answer_as_one(platform: Platform, app: Flask) -> None:
     port = find_free()
     environment = {**os.environ, **platform.environment(port), "LOG_LEVEL": "ERROR", "WEB_CONCURRENCY": "2"}
