@@ -24,6 +24,7 @@ WORDS: Mapping[str, Any] = {
     "definer": _l("In the database of %(subject)s, a function runs with its owner's rights: %(object)s."),
     "extension": _l("The database of %(subject)s has an extension that reaches out of it: %(object)s."),
     "unreached": _l("%(subject)s could not be looked at: %(object)s."),
+    "no_password": _l("The server %(subject)s let %(object)s in with a wrong password."),
     "no_role": _l("The role of %(subject)s does not exist on its server."),
 }
 REMEDIES: Mapping[str, Any] = {
@@ -40,6 +41,7 @@ REMEDIES: Mapping[str, Any] = {
     "definer": _l("Drop the function unless a migration made it."),
     "extension": _l("Drop the extension."),
     "unreached": _l("Bring it back, then check again."),
+    "no_password": _l("Have pg_hba.conf ask for scram-sha-256 everywhere, and reload it."),
     "no_role": _l("Rotate the hospital's credentials."),
 }
 

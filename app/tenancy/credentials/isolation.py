@@ -35,7 +35,7 @@ def check_isolation(work: Work) -> dict[str, Any]:
     """Look for holes on every server, and write down what was found."""
     check_id = _begin()
     servers = list_servers()
-    total = sum(len(server.databases) + len(server.logins) for server in servers) + len(servers)
+    total = sum(len(server.databases) + len(server.logins) + 1 for server in servers)
     findings: list[Finding] = []
     done = attempts = 0
     for server in servers:

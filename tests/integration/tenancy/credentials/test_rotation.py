@@ -38,7 +38,7 @@ from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import give_back, take_hospitals
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation, retry_operation
-from app.tenancy.models import Operation, OperationState, PlatformAuditEntry, RetiredLogin
+from app.tenancy.models import HospitalDatabase, Operation, OperationState, PlatformAuditEntry, RetiredLogin
 from app.tenancy.queries import get_hospital
 from app.tenancy.registry import Whereabouts
 from tests.support.client import CheckingClient
@@ -153,6 +153,16 @@ def test_the_old_role_is_refused_once_its_time_is_over(
         holding.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError):
         connect(before, 5)
+    with connect(place_of(alpha), 5) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_password_whose_key_is_lost_is_replaced_by_a_new_one(context: Flask, alpha: str, performed: Any) -> None:
+    hospital_id = tenancy().registry.get_by_code(alpha).id
+    with unit_of_work() as session:
+        lost = sa.update(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_id)
+        session.execute(lost.values(password_key_id="lost"))
+    performed(ROTATE_HOSPITAL, alpha)
     with connect(place_of(alpha), 5) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +79,30 @@ def test_a_server_that_is_away_costs_its_own_hospitals_only(
         retry_operation(ACTOR, wanted, wake=False)
     assert perform(wanted) == {"rotated": 3}
     assert all(role_of(code) != role for code, role in before.items())
+
+
+def test_a_server_that_asks_for_no_password_is_found(gamma: str, other_server: Services) -> None:
+    cluster = Cluster(other_server.admin_database_url)
+    with cluster.connect() as connection:
+        row = connection.execute("SHOW hba_file").fetchone()
+        assert row is not None
+        rules, kept = Path(row[0]), Path(row[0]).read_text()
+        rules.write_text(kept.replace("scram-sha-256", "trust"))
+        try:
+            connection.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: findings() == [("no_password", second_server.NAME, second_server.NAME, gamma)])
+        finally:
+            rules.write_text(kept)
+            connection.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: findings() == [])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """A server reads its rules anew a moment after it was told to."""
+    limit = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
 
 
 def ask(kind: str, **arguments: Any) -> UUID:
