@@ -33,7 +33,7 @@ from app.tenancy.registry import HospitalEntry, Registry
 from app.tenancy.replicas import ReplicaAddress
 from app.tenancy.revisions import is_at_least, is_served
 
-_bound: ContextVar[HospitalEntry | None] = ContextVar("bound_hospital", default=None)
+_bound: ContextVar[_Binding | None] = ContextVar("bound_hospital", default=None)
 _template: ContextVar[sa.Engine | None] = ContextVar("bound_template", default=None)
 _copy: ContextVar[sa.Engine | None] = ContextVar("read_copy", default=None)
 
@@ -47,6 +47,19 @@ class Tenancy:
     registry: Registry
     engines: EngineCache
     replicas_away: dict[ReplicaAddress, Circuit] = field(default_factory=dict)
+
+
+class _Binding:
+    """A hospital, and the engine that serves it from the first statement of the unit of work to the last.
+
+    Another engine, after the first had to go from the cache, would not see what the unit has written.
+    """
+
+    __slots__ = ("engine", "hospital")
+
+    def __init__(self, hospital: HospitalEntry) -> None:
+        self.hospital = hospital
+        self.engine: sa.Engine | None = None
 
 
 def init_tenancy(app: Flask, settings: Settings, registry: Registry, budget: ConnectionBudget) -> None:
@@ -64,15 +77,13 @@ def tenancy() -> Tenancy:
 
 def find_bound_hospital() -> HospitalEntry | None:
     """Return the hospital that this unit of work is about, or None."""
-    return _bound.get()
+    binding = _bound.get()
+    return None if binding is None else binding.hospital
 
 
 def bound_hospital() -> HospitalEntry:
     """Return the hospital that this unit of work is about; raises NoHospitalBound."""
-    hospital = _bound.get()
-    if hospital is None:
-        raise NoHospitalBound("no hospital is bound: enter bind_hospital(code) first")
-    return hospital
+    return _present_binding().hospital
 
 
 def has_revision(revision: str) -> bool:
@@ -107,9 +118,9 @@ def enter_hospital(
     """Bind until the returned function is called: the hook of requests, whose end is a callback."""
     already = _bound.get()
     if already is not None:
-        raise HospitalAlreadyBound(f"{already.code} is bound; {hospital.code} cannot be bound inside")
+        raise HospitalAlreadyBound(f"{already.hospital.code} is bound; {hospital.code} cannot be bound inside")
     _refuse_unless(hospital, statuses)
-    token: Token[HospitalEntry | None] = _bound.set(hospital)
+    token: Token[_Binding | None] = _bound.set(_Binding(hospital))
     bind_log(hospital=hospital.code)
     return lambda: _bound.reset(token), hospital
 
@@ -154,4 +165,14 @@ def _bound_engine() -> sa.Engine:
     elsewhere = _template.get() or _copy.get()
     if elsewhere is not None:
         return elsewhere
-    return tenancy().engines.get(bound_hospital())
+    binding = _present_binding()
+    if binding.engine is None:
+        binding.engine = tenancy().engines.get(binding.hospital)
+    return binding.engine
+
+
+def _present_binding() -> _Binding:
+    binding = _bound.get()
+    if binding is None:
+        raise NoHospitalBound("no hospital is bound: enter bind_hospital(code) first")
+    return binding

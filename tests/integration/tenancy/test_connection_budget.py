@@ -206,3 +206,17 @@ def test_a_pass_over_all_hospitals_leaves_the_busy_one_its_connection(platform: 
             visit(narrow, code)
         assert tenancy().engines.get(tenancy().registry.get_by_code("busy")) is engine
         assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+
+def test_a_hospital_whose_engine_had_to_go_keeps_it_to_the_end_of_its_unit(make: Any, alpha: str, beta: str) -> None:
+    """Another engine would be another connection, which does not see what was written."""
+    narrow = make(connection_budget=8, engine_cache_size=1)
+    with narrow.app_context(), bind_hospital(alpha), unit_of_work() as session:
+        written = make_patient().id
+        other = threading.Thread(target=visit, args=(narrow, beta))
+        other.start()
+        other.join()
+        session.expire_all()
+        assert session.scalar(sa.select(Patient.id)) == written
+        assert tenancy().engines.statistics().engines_evicted == 1
+    assert visit(narrow, alpha) == 1
