@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from flask import Response, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -61,6 +62,7 @@ def certificates_show(code: str) -> Response:
         subject=hospital,
         certificate=certificate,
         document=certificate.document,
+        read=datetime.fromisoformat,
         genuine=signing.is_genuine(certificate.document, certificate.signature),
         remaining=list_remaining_backups(hospital.id),
     )
