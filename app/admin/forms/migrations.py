@@ -40,8 +40,8 @@ class MigrationForm(RevisionForm):
         default=4,
         validators=[InputRequired(_l("Enter a number.")), NumberRange(1, MOST_PARALLEL)],
     )
-    lock_seconds = IntegerField(
-        _l("Wait for a lock"), default=5, validators=[InputRequired(_l("Enter a number.")), NumberRange(1, 600)]
+    lock_milliseconds = IntegerField(
+        _l("Wait for a lock"), default=500, validators=[InputRequired(_l("Enter a number.")), NumberRange(1, 600_000)]
     )
     statement_minutes = IntegerField(
         _l("Longest statement"), default=10, validators=[InputRequired(_l("Enter a number.")), NumberRange(1, 1440)]
@@ -59,7 +59,7 @@ class MigrationForm(RevisionForm):
             waves=_words(self.waves),
             budget=(self.budget.data or "").strip(),
             parallel=self.parallel.data or 1,
-            lock_timeout_ms=(self.lock_seconds.data or 1) * 1_000,
+            lock_timeout_ms=self.lock_milliseconds.data or 1,
             statement_timeout_ms=(self.statement_minutes.data or 1) * 60_000,
             only=_words(self.only),
             leave_out=_words(self.leave_out),

@@ -29,9 +29,13 @@ WAITED_TOO_LONG = {"55P03", "40P01"}  # lock_not_available, deadlock_detected: w
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a migration may wait for a lock and how long one statement may run."""
+    """How long a migration may wait for a lock and how long one statement may run.
 
-    lock_timeout_ms: int = 5_000
+    Whoever comes after it waits behind it for as long. It is shorter than PostgreSQL's `deadlock_timeout` of a second,
+    so that it is the migration that gives way, and not somebody's request.
+    """
+
+    lock_timeout_ms: int = 500
     statement_timeout_ms: int = 600_000
 
     def options(self) -> str:

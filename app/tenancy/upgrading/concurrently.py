@@ -24,6 +24,9 @@ def create_index_concurrently(op: Any, name: str, table: str, columns: Sequence[
     It waits for transactions that are older than itself, for as long as a statement may take, and blocks nobody.
     """
     operations: Operations = op
+    if operations.get_context().as_sql:
+        operations.create_index(name, table, columns, postgresql_concurrently=True, **facts)
+        return
     with operations.get_context().autocommit_block():
         connection = operations.get_bind()
         valid = connection.scalar(VALID, {"name": name})

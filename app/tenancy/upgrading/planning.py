@@ -39,9 +39,9 @@ class FleetRequest:
     waves: tuple[str, ...] = ("5%", "25%")
     budget: str = "5%"
     parallel: int = 4
-    lock_timeout_ms: int = 5_000
+    lock_timeout_ms: int = 500
     statement_timeout_ms: int = 600_000
-    tries: int = 3
+    tries: int = 5
     only: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     backup_first: bool = False

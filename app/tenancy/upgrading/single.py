@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ from app.tenancy.upgrading.quarantine import clear_quarantine
 from app.tenancy.upgrading.scripts import check_target, own_scripts
 
 MIGRATE_HOSPITAL = "hospital.migrate"
+TRIES = 5
+PAUSE_SECONDS = 0.5
 
 
 def request_migration(actor: Actor, hospital: Hospital, to: str = "", *, wake: bool = True) -> Operation:
@@ -74,10 +77,21 @@ def _migrate(work: Work) -> dict[str, Any]:
     own_scripts().steps(before, target.revision)  # refused before there is a row of it
     runs.write_plan(db.engine, work.id, [Planned(work.hospital, work.code, before, 0)], target.revision)
     runs.note(db.engine, work.id, [work.hospital])
-    outcome = try_migration(target, Limits(), db.engine.dialect)
+    outcome = _try_again_and_again(work, target)
     down = number_of(target.revision) < number_of(before)
     _note(work, outcome, MigrationState.ROLLED_BACK if down else MigrationState.SUCCEEDED)
     return {"from": before, "to": target.revision, "milliseconds": outcome.milliseconds}
+
+
+def _try_again_and_again(work: Work, target: Target) -> Outcome:
+    """Try until people's transactions let it through, and give way to them in between."""
+    for number in range(TRIES):
+        outcome = try_migration(target, Limits(), db.engine.dialect)
+        if outcome.verdict is not Verdict.BLOCKED or number == TRIES - 1:
+            break
+        time.sleep(PAUSE_SECONDS * 2**number)
+        work.progress(0, None, outcome.error)
+    return outcome
 
 
 def _note(work: Work, outcome: Outcome, state: MigrationState) -> None:

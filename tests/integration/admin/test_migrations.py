@@ -22,7 +22,7 @@ SignIn = Callable[..., CheckingClient]
 PAGE = "/admin/fleet/migrations"
 OLD, NEW = "h001", "h002"
 FACTS = {
-    "to": NEW, "canary": "", "canary_count": "1", "waves": "50%", "budget": "1", "parallel": "2", "lock_seconds": "5",
+    "to": NEW, "canary": "", "canary_count": "1", "waves": "50%", "budget": "1", "parallel": "2", "lock_milliseconds": "500",
     "statement_minutes": "10", "only": "", "leave_out": "",
 }  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_the_fleet_is_upgraded_from_its_page(app: Flask, behind: tuple[str, ...]
 @pytest.mark.parametrize(
     ("field", "value"),
     [("waves", "many"), ("budget", ""), ("budget", "-1"), ("parallel", "0"), ("parallel", "99"), ("canary", "alpha"),
-     ("to", "h999"), ("canary_count", "x"), ("lock_seconds", "0")],
+     ("to", "h999"), ("canary_count", "x"), ("lock_milliseconds", "0")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_said_at_its_field(
     app: Flask, behind: tuple[str, ...], sign_in_operator: SignIn, field: str, value: str

@@ -41,13 +41,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bring(context: Flask) -> Callable[[str, str], dict[str, Any]]:
+def bring(app: Flask) -> Callable[[str, str], dict[str, Any]]:
     """`bring("alpha", "h001")`: a hospital at another revision."""
 
     def to(code: str, revision: str) -> dict[str, Any]:
-        with unit_of_work():
-            wanted = request_migration(ACTOR, get_hospital(code), revision, wake=False).id
-        return perform(wanted)
+        with app.app_context():
+            with unit_of_work():
+                wanted = request_migration(ACTOR, get_hospital(code), revision, wake=False).id
+            return perform(wanted)
 
     return to
 

@@ -56,6 +56,6 @@ def test_a_rehearsal_that_fails_touches_nothing_and_leaves_nothing(
     wanted = ask("gamma")
     with pytest.raises(RehearsalFailed, match='relation "services" already exists') as failed:
         perform(wanted)
-    assert "not touched" in str(failed.value.remedy)
+    assert "bản sao đã được xóa" in str(failed.value.remedy)
     assert clone_name(wanted) not in databases(platform)
     assert revisions()["gamma"] == OLD
