@@ -16,6 +16,7 @@ from app.core.errors import Text
 from app.tenancy.ledger.errors import UnknownOperation
 from app.tenancy.ledger.kinds import kind_named, list_kinds
 from app.tenancy.ledger.leases import LEASE_SECONDS
+from app.tenancy.ledger.pen import TAKEN_BACK
 from app.tenancy.models import Hospital, Operation, OperationState, OperationStep, StepState
 from app.tenancy.paging import Page
 
@@ -177,6 +178,6 @@ def _shown(row: Any) -> ShownOperation:
 
 
 def _step(name: str, label: Text, row: Any) -> ShownStep:
-    if row is None:
+    if row is None or (row.state is StepState.FAILED and row.error == TAKEN_BACK):
         return ShownStep(name, label, "waiting")
     return ShownStep(name, label, row.state.value, row.started_at, row.finished_at, row.error)
