@@ -28,6 +28,7 @@ from app.tenancy.operations import order_hospital, resume_hospital, suspend_hosp
 from app.tenancy.paging import page_number
 from app.tenancy.placement import NoRoom
 from app.tenancy.provisioning import CREATE, HospitalRequest
+from app.tenancy.restores.queries import read_data_safety
 from app.web.menu import declare_menu
 from app.web.principals import current_actor, find_principal
 from app.web.render import render, see_other
@@ -174,6 +175,7 @@ def _show(hospital: Hospital, suspend_form: SuspendForm, status: int = 200) -> R
         following=follow_state(making) if making else None,
         checks=queries.list_checks(hospital.id),
         runs=queries.list_runs(hospital.id),
+        safety=read_data_safety(hospital.id),
         audit=queries.list_latest_audit(hospital.id) if may_read_audit else None,
         administrator=queries.find_administrator_name(hospital.id),
         form=suspend_form,

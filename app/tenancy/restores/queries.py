@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.db import db
-from app.tenancy.backups.policies import Policy, find_policy
-from app.tenancy.models import Backup, BackupState, Hospital, HospitalStatus, RestoreRun, RestoreState
+from app.tenancy.backups.policies import Policy, policy_of
+from app.tenancy.models import Backup, BackupPolicy, BackupState, Hospital, HospitalStatus, RestoreRun, RestoreState
 from app.tenancy.paging import Page
 
 PER_PAGE = 50
@@ -42,26 +42,31 @@ class DataSafety:
 
 def read_data_safety(hospital_id: UUID) -> DataSafety:
     """Return how a hospital's data is kept."""
-    mine = [Backup.hospital_id == hospital_id]
-    newest = db.session.execute(
+    mine = Backup.hospital_id == hospital_id
+    newest = (
         sa.select(Backup.started_at, Backup.size_bytes)
-        .where(*mine, Backup.state == BackupState.COMPLETE)
+        .where(mine, Backup.state == BackupState.COMPLETE)
         .order_by(Backup.started_at.desc())
         .limit(1)
-    ).one_or_none()
-    proven = db.session.execute(
+        .subquery("newest")
+    )
+    proven = (
         sa.select(Backup.proven_at, Backup.started_at)
-        .where(*mine, Backup.proven_at.is_not(None))
+        .where(mine, Backup.proven_at.is_not(None))
         .order_by(Backup.proven_at.desc())
         .limit(1)
-    ).one_or_none()
-    return DataSafety(
-        newest.started_at if newest else None,
-        newest.size_bytes if newest else None,
-        proven.proven_at if proven else None,
-        proven.started_at if proven else None,
-        find_policy(hospital_id),
+        .subquery("proven")
     )
+    query = (
+        sa.select(newest.c.started_at, newest.c.size_bytes, proven.c.proven_at, proven.c.started_at, BackupPolicy)
+        .select_from(Hospital)
+        .outerjoin(newest, sa.true())
+        .outerjoin(proven, sa.true())
+        .outerjoin(BackupPolicy, BackupPolicy.hospital_id == Hospital.id)
+        .where(Hospital.id == hospital_id)
+    )
+    row = db.session.execute(query).one()
+    return DataSafety(row[0], row[1], row[2], row[3], policy_of(row[4]))
 
 
 def list_proofs(*, page: int = 1, limit: int = PER_PAGE) -> Page[Any]:
