@@ -19,7 +19,7 @@ from app.core.budget import ConnectionBudget, Share
 
 # Looking at a socket lets another thread run: what was in use so lately is taken to be alive.
 SURELY_ALIVE_SECONDS = 0.25
-GOODBYE_SECONDS = 0.25
+GOODBYE_SECONDS = 2.0
 
 
 class BudgetedPool(Pool):

@@ -38,6 +38,10 @@ def values_for(rule: Rule, world: World) -> dict[str, Any]:
         "doctor_id": world.staff["doctor"],
         "medicine_id": world.medicine_id,
         "hospital_id": world.patient_id,
+        "operation_id": world.patient_id,
+        "backup_id": world.patient_id,
+        "name": str(world.patient_id),
+        "token": "no-token-of-any-invitation",
         "code": "alpha",
         "portal": rule.rule.split("/")[1] if rule.endpoint != "web.set_locale" else "hospital",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from flask import Flask
 from app.core.unit_of_work import unit_of_work
 from app.domain.centre.sync import synchronise_fully
 from app.tenancy.binding import tenancy
+from app.tenancy.credentials.orphans import Orphan, find_orphans
 from app.tenancy.ending.archiving import request_archiving
 from app.tenancy.ending.deleting import request_deletion, request_due_deletions
 from app.tenancy.ledger.performing import perform
@@ -22,6 +24,28 @@ from tests.factories import make_appointment, make_patient, make_staff
 from tests.support.platform import ACTOR, Platform
 
 GAMMA = "gamma"
+
+
+_tokens: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def remember_tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Remember the random part of every name that this test gives: the server is shared with other test processes."""
+    real = secrets.token_hex
+
+    def token_hex(nbytes: int | None = None) -> str:
+        _tokens.append(real(nbytes))
+        return _tokens[-1]
+
+    monkeypatch.setattr(secrets, "token_hex", token_hex)
+    yield
+    _tokens.clear()
+
+
+def own_orphans() -> list[Orphan]:
+    """Return the orphans that this test has made."""
+    return [orphan for orphan in find_orphans() if any(token in orphan.name for token in _tokens)]
 
 
 @pytest.fixture

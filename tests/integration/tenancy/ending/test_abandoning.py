@@ -11,7 +11,6 @@ from flask import Flask
 from app.core.unit_of_work import unit_of_work
 from app.tenancy import making
 from app.tenancy.binding import tenancy
-from app.tenancy.credentials.orphans import find_orphans
 from app.tenancy.ending.abandoning import request_abandoning
 from app.tenancy.errors import HospitalBusy, UnknownHospital
 from app.tenancy.ledger.leases import holding_hospital
@@ -22,7 +21,7 @@ from app.tenancy.making import provision_hospital
 from app.tenancy.models import Hospital, HospitalStatus, Operation, OperationState, PlatformAuditEntry
 from app.tenancy.operations import NotInThisState
 from app.tenancy.provisioning import CREATE, HospitalRequest, request_hospital
-from tests.integration.tenancy.ending.conftest import asked, hospital_of
+from tests.integration.tenancy.ending.conftest import asked, hospital_of, own_orphans
 from tests.support.platform import ACTOR
 
 DELTA = "delta"
@@ -56,7 +55,7 @@ def test_what_was_made_is_dropped_and_the_code_is_free_again(stopped: str) -> No
     hospital_id = hospital_of(stopped).id
     result = perform(asked(request_abandoning, stopped))
     assert result == {"code": DELTA, "free_again": True}
-    assert find_orphans() == []
+    assert own_orphans() == []
     with unit_of_work() as session:
         hospital = session.get_one(Hospital, hospital_id)
         assert (hospital.status, hospital.custom_domain) == (HospitalStatus.DELETED, None)
@@ -78,7 +77,7 @@ def test_its_making_is_not_taken_up_again_by_anybody(stopped: str) -> None:
         operation_id = retry_operation(ACTOR, making_it.id, wake=False).id
     with pytest.raises(UnknownHospital):
         perform(operation_id)
-    assert find_orphans() == []
+    assert own_orphans() == []
 
 
 @pytest.mark.parametrize("step", ["_stop", "_undo", "_free"])

@@ -18,7 +18,6 @@ from app.core.errors import InvalidValue, VienError
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.backups.storage import backup_store
 from app.tenancy.binding import bind_hospital, tenancy
-from app.tenancy.credentials.orphans import find_orphans
 from app.tenancy.ending import deleting
 from app.tenancy.ending.certificates import get_certificate, verify, written
 from app.tenancy.ending.deleting import request_deletion, request_due_deletions, request_final
@@ -35,6 +34,7 @@ from tests.integration.tenancy.ending.conftest import (
     asked,
     hospital_of,
     let_grace_pass,
+    own_orphans,
     prepare,
     status_of,
     suspend,
@@ -139,7 +139,7 @@ def test_a_deleted_hospital_leaves_nothing_but_what_its_certificate_says(
     with platform.cluster.connect() as connection:
         assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None
     assert list(file_store().list(hospital_id)) == []
-    assert find_orphans() == []
+    assert own_orphans() == []
     with unit_of_work() as session:
         index = sa.select(sa.func.count()).where(PatientIndexEntry.hospital_id == hospital_id)
         assert session.scalar(index) == 0
