@@ -38,6 +38,7 @@ __all__ = [
     "clusters",
     "credentials",
     "exit_kits",
+    "facts",
     "health",
     "hospitals",
     "identity",

@@ -22,8 +22,8 @@ SignIn = Callable[..., CheckingClient]
 PAGE = "/admin/fleet/migrations"
 OLD, NEW = "h001", "h002"
 FACTS = {
-    "to": NEW, "canary": "", "canary_count": "1", "waves": "50%", "budget": "1", "parallel": "2", "lock_milliseconds": "500",
-    "statement_minutes": "10", "only": "", "leave_out": "",
+    "to": NEW, "canary": "", "canary_count": "1", "waves": "50%", "budget": "1", "parallel": "2",
+    "lock_milliseconds": "500", "statement_minutes": "10", "only": "", "leave_out": "",
 }  # fmt: skip
 
 
