@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from flask import Flask
 
 from app.core import clock
@@ -32,9 +33,11 @@ from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import holding_hospital
 from app.tenancy.models import Backup, PatientIndexEntry, RestoreRun, RestoreState
+from app.tenancy.queries import get_hospital
 from app.tenancy.restores.errors import (
     NothingToBringBack,
 )
+from app.tenancy.schema import alembic_config, head_revision
 from tests.factories import make_appointment, make_staff
 from tests.integration.tenancy.restores.conftest import (
     Run,
@@ -208,3 +211,19 @@ def test_a_backup_of_a_time_is_restored_with_its_files_and_counts_as_proven(
         with unit_of_work() as session:
             proven = sa.select(Backup.id).where(Backup.proven_at.is_not(None))
             assert [str(one) for one in session.scalars(proven)] == [first]
+
+
+@pytest.mark.parametrize(("keeps", "revision"), [(False, head_revision("hospital")), (True, "h001")])
+def test_an_older_schema_is_brought_up_to_date_unless_it_is_to_be_kept(
+    app: Flask, platform: Platform, gamma: str, run: Run, tmp_path: Path, keeps: bool, revision: str
+) -> None:
+    with platform.cluster.engine(platform.databases[gamma]) as engine, engine.connect() as connection:
+        config = alembic_config("hospital")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "h001")
+    path = dump(platform, gamma, tmp_path / "older.dump")
+    with app.app_context():
+        run("hospital.restore", gamma, dump=str(path), migrate=not keeps)
+        with unit_of_work():
+            assert get_hospital(gamma).schema_revision == revision
+        assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 200
