@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.harness.backups import measure_keeping
 from bench.harness.creation import measure_creation
 from bench.harness.many import measure_many
+from bench.harness.migrations import measure_migrations
 from bench.harness.platform import BenchPlatform, bench_platform
 from bench.harness.results import Result, options, report
 
@@ -31,8 +32,9 @@ def main() -> int:
 def measure(platform: BenchPlatform) -> Iterator[Result]:
     """Give each figure when it is there."""
     yield measure_creation(platform)
-    yield measure_many(platform)  # last, because it leaves 300 hospitals
     yield from measure_keeping(platform)
+    yield from measure_migrations(platform)
+    yield measure_many(platform)  # last, because it leaves 300 hospitals
 
 
 if __name__ == "__main__":
