@@ -133,13 +133,13 @@ def register_hospital(actor: Actor, request: HospitalRequest, hospital_id: UUID 
     """Write a hospital into the register, where it takes its code and is not served yet; raises as above, or NoRoom."""
     check_code(request.code)
     check_place(request.cluster)
-    choose_cluster(request.region, request.cluster)  # no room is said at once, to who can choose another place
+    placed = choose_cluster(request.region, request.cluster)  # no room is said at once, to who can choose another
     hospital = Hospital(
         id=hospital_id or new_id(),
         code=request.code,
         name=request.name,
         display_name=request.display_name,
-        region=request.region,
+        region=placed.region,  # where a server is named, its region is the hospital's
         timezone=request.timezone,
         locale=request.locale,
         plan=request.plan,

@@ -19,7 +19,15 @@ from app.tenancy.backups.backing_up import back_up
 from app.tenancy.backups.errors import BackupDamaged, NotABackup
 from app.tenancy.backups.storage import backup_keyring, backup_store
 from app.tenancy.ledger.performing import Work
-from app.tenancy.models import Backup, BackupState, PlatformAuditEntry
+from app.tenancy.models import (
+    Backup,
+    BackupState,
+    Hospital,
+    HospitalStatus,
+    PlatformAuditEntry,
+    RetiredDatabase,
+)
+from app.tenancy.pausing import paused
 
 log = get_logger(__name__)
 
@@ -37,7 +45,12 @@ def make_backup(work: Work, reason: str, *, pin_days: int | None = None) -> dict
 def have_fresh_backup(work: Work, reason: str) -> dict[str, Any]:
     """Return the verified backup made since the hospital stopped serving, making one where there is none."""
     chosen = work.step("choose", lambda: {"backup": _find_fresh(work.hospital)})["backup"]
-    return facts_of(UUID(chosen)) if chosen else make_backup(work, reason)
+    if chosen:
+        return facts_of(UUID(chosen))
+    if _is_archived(work.hospital):  # where nobody can write anyway
+        return make_backup(work, reason)
+    with paused(work.hospital):  # a request that began before the suspension may still have been writing
+        return make_backup(work, reason)
 
 
 def have_verified(work: Work, backup_id: str | None) -> dict[str, Any]:
@@ -84,6 +97,11 @@ def keep_backups(hospital_id: UUID, last: UUID, until: datetime) -> dict[str, An
         return {"destroyed": [], "kept": [{**_facts(row), "until": _second(until)} for row in rows]}
 
 
+def _is_archived(hospital_id: UUID) -> bool:
+    with unit_of_work() as session:
+        return session.get_one(Hospital, hospital_id).status is HospitalStatus.ARCHIVED
+
+
 def _find_fresh(hospital_id: UUID) -> str | None:
     with unit_of_work() as session:
         stopped_at = session.scalar(
@@ -115,6 +133,11 @@ def _read_through(work: Work, backup_id: str | None) -> str | None:
         row = session.get(Backup, UUID(backup_id))
         if row is None or row.state is not BackupState.COMPLETE:
             return None
+        exchanged = sa.exists().where(
+            RetiredDatabase.hospital_id == work.hospital, RetiredDatabase.retired_at > row.started_at
+        )
+        if session.scalar(sa.select(exchanged)):
+            return None  # it is of another database than the hospital has now
         location = row.location
     try:
         verify_backup(backup_store(), backup_keyring(), location, work.progress)

@@ -22,7 +22,7 @@ from app.tenancy.cluster import Cluster
 from app.tenancy.cluster_errors import ClusterFull, ClusterLacksRights, ClusterRefuses, ClusterUnreachable
 from app.tenancy.clusters import ClusterExists, ServerFacts, add_cluster, ask_clusters, change_cluster, list_clusters
 from app.tenancy.making import provision_hospital
-from app.tenancy.models import DatabaseCluster, OperatorRole, PlatformUserPermission
+from app.tenancy.models import DatabaseCluster, Hospital, OperatorRole, PlatformUserPermission
 from app.tenancy.placement import NoRoom
 from app.tenancy.provisioning import HospitalRequest, request_hospital
 from tests.support.platform import ACTOR, Platform
@@ -71,12 +71,14 @@ def make(code: str, **where: Any) -> None:
 
 def test_a_further_server_takes_hospitals_of_its_region(wide: Flask) -> None:
     add_cluster(ACTOR, facts(capacity=1))
-    make("gamma", region="hanoi")
+    make("gamma", cluster=SECOND)
     with bind_hospital("gamma"), unit_of_work():
         pass
     with unit_of_work():
         shown = {server.row.name: (server.hospitals, server.room) for server in list_clusters()}
     assert shown[SECOND] == (1, 0)
+    with unit_of_work() as session:
+        assert session.scalars(sa.select(Hospital.region).where(Hospital.code == "gamma")).one() == "hanoi"
     with pytest.raises(NoRoom), unit_of_work():
         request_hospital(ACTOR, HospitalRequest(code="delta", name="D", display_name="D", region="hanoi"))
     with pytest.raises(NoRoom), unit_of_work():
