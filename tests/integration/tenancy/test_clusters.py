@@ -19,7 +19,13 @@ from app.tenancy.administration import NoAdministrativeAddress
 from app.tenancy.binding import bind_hospital
 from app.tenancy.bootstrap import CentralPlace, bootstrap
 from app.tenancy.cluster import Cluster
-from app.tenancy.cluster_errors import ClusterFull, ClusterLacksRights, ClusterRefuses, ClusterUnreachable
+from app.tenancy.cluster_errors import (
+    ClusterDiskFull,
+    ClusterFull,
+    ClusterLacksRights,
+    ClusterRefuses,
+    ClusterUnreachable,
+)
 from app.tenancy.clusters import ClusterExists, ServerFacts, add_cluster, ask_clusters, change_cluster, list_clusters
 from app.tenancy.making import provision_hospital
 from app.tenancy.models import DatabaseCluster, Hospital, OperatorRole, PlatformUserPermission
@@ -160,6 +166,13 @@ def test_a_role_whose_connections_are_all_in_use_is_told_so(app: Flask, elsewher
     crowded = Cluster(login(elsewhere, "crowded", "CONNECTION LIMIT 1"))
     with crowded.connect(), pytest.raises(ClusterFull), crowded.connect():
         pass
+
+
+def test_a_full_disk_is_named_with_its_server_and_what_to_do(app: Flask, platform: Platform) -> None:
+    with pytest.raises(ClusterDiskFull) as caught, platform.cluster.connect() as connection:
+        connection.execute("DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$")
+    assert platform.cluster.address in str(caught.value)
+    assert caught.value.remedy
 
 
 def test_bootstrap_again_leaves_an_operators_host_and_port_alone(app: Flask, platform: Platform) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,30 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from app.core import clock
 from app.core.blobs import file_store
 from app.core.errors import InvalidValue, VienError
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.backups.storage import backup_store
 from app.tenancy.binding import bind_hospital, tenancy
 from app.tenancy.ending import deleting
-from app.tenancy.ending.certificates import get_certificate, verify, written
+from app.tenancy.ending.certificates import get_certificate, list_remaining_backups, verify, written
 from app.tenancy.ending.deleting import request_deletion, request_due_deletions, request_final
 from app.tenancy.ending.errors import CertificateAltered, NotDueYet
+from app.tenancy.ending.leftovers import destroy_due_backups
 from app.tenancy.errors import HospitalBusy, HospitalExists, UnknownHospital
 from app.tenancy.index import find_hospitals
 from app.tenancy.ledger.leases import holding_hospital
 from app.tenancy.ledger.performing import perform
-from app.tenancy.models import Backup, BackupState, HospitalDatabase, HospitalStatus, PatientIndexEntry
+from app.tenancy.models import (
+    Backup,
+    BackupState,
+    HospitalDatabase,
+    HospitalStatus,
+    PatientIndexEntry,
+    PlatformAuditEntry,
+    RetiredDatabase,
+)
 from app.tenancy.operations import DeletionPending, NothingPending, NotInThisState, keep_hospital, resume_hospital
 from app.tenancy.provisioning import HospitalRequest, request_hospital
 from tests.integration.tenancy.ending.conftest import (
@@ -301,3 +312,50 @@ def test_of_two_operators_at_once_one_is_told_that_the_other_is_at_it(gamma: str
         perform(operation_id)
     perform(operation_id)
     assert hospital_of(gamma).delete_after is not None
+
+
+def test_what_was_restored_meanwhile_is_backed_up_before_it_is_destroyed(gamma: str, context: Flask) -> None:
+    suspend(gamma)
+    prepared = prepare(gamma)
+    with unit_of_work() as session:
+        place = session.scalars(
+            sa.select(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_of(gamma).id)
+        ).one()
+        sealed = (place.password_ciphertext, place.password_nonce, place.password_key_id)
+        session.add(
+            RetiredDatabase(
+                hospital_id=place.hospital_id,
+                cluster_id=place.cluster_id,
+                reason="restore",
+                database_name="vh_gone_already",
+                login_role="vh_gone_already_too",
+                password_ciphertext=sealed[0],
+                password_nonce=sealed[1],
+                password_key_id=sealed[2],
+                drop_after=clock.now(),
+            )
+        )
+    let_grace_pass(gamma)
+    assert perform(ask_for_due())["databases"] == 2
+    with unit_of_work():
+        document = get_certificate(hospital_of(gamma).id).document
+    assert document["last_backup"]["id"] != prepared["backup"]
+    assert len(document["destroyed"]["databases"]) == 2
+
+
+def test_the_last_backups_end_on_the_day_that_the_certificate_names(gamma: str, context: Flask) -> None:
+    hospital_id = hospital_of(gamma).id
+    suspend(gamma)
+    prepare(gamma)
+    let_grace_pass(gamma)
+    perform(ask_for_due())
+    assert destroy_due_backups(ACTOR) == []
+    assert list(backup_store().list(f"{hospital_id}/")) != []
+    with clock.frozen_at(clock.now() + timedelta(days=91)):
+        assert destroy_due_backups(ACTOR) == [gamma]
+        assert destroy_due_backups(ACTOR) == []
+    assert list(backup_store().list(f"{hospital_id}/")) == []
+    with unit_of_work() as session:
+        action = sa.select(PlatformAuditEntry.risk).where(PlatformAuditEntry.action == "hospital.destroy_backups")
+        assert session.scalars(action).all() == ["high"]
+        assert list_remaining_backups(hospital_id) == []
