@@ -12,6 +12,7 @@ from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.errors import Conflict, Forbidden, InvalidValue, NotFound, TooManyAttempts, Unavailable
 from app.core.permissions import public, requires
+from app.core.unit_of_work import apart
 from app.domain.audit.operations import record_change
 from app.domain.identity.permissions import VIEW_APPOINTMENTS
 from app.domain.patients.models import Patient
@@ -108,10 +109,11 @@ def make_probe() -> Blueprint:
     @probe.get("/slow")
     @public
     def slow() -> str:
-        db.session.execute(
-            sa.select(sa.func.set_config("statement_timeout", "50", False)).select_from(Patient).limit(1)
-        )
-        db.session.execute(sa.select(sa.func.pg_sleep(30), sa.func.count(Patient.id)))
+        with apart() as session:  # for this transaction alone: a pooler gives the session to somebody else afterwards
+            session.execute(
+                sa.select(sa.func.set_config("statement_timeout", "50", True)).select_from(Patient).limit(1)
+            )
+            session.execute(sa.select(sa.func.pg_sleep(30), sa.func.count(Patient.id)))
         return "never"
 
     @probe.get("/page")
