@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.core import clock
 from app.core.blobs import file_store
 from app.core.errors import InvalidValue, VienError
 from app.core.unit_of_work import unit_of_work
-from app.tenancy.backups.storage import backup_store
 from app.tenancy.binding import bind_hospital, tenancy
 from app.tenancy.ending import deleting
-from app.tenancy.ending.certificates import get_certificate, list_remaining_backups, verify, written
+from app.tenancy.ending.certificates import get_certificate, verify, written
 from app.tenancy.ending.deleting import request_deletion, request_due_deletions, request_final
 from app.tenancy.ending.errors import CertificateAltered, NotDueYet
-from app.tenancy.ending.leftovers import destroy_due_backups
 from app.tenancy.errors import HospitalBusy, HospitalExists, UnknownHospital
 from app.tenancy.index import find_hospitals
 from app.tenancy.ledger.leases import holding_hospital
@@ -35,8 +31,6 @@ from app.tenancy.models import (
     HospitalDatabase,
     HospitalStatus,
     PatientIndexEntry,
-    PlatformAuditEntry,
-    RetiredDatabase,
 )
 from app.tenancy.operations import DeletionPending, NothingPending, NotInThisState, keep_hospital, resume_hospital
 from app.tenancy.provisioning import HospitalRequest, request_hospital
@@ -178,36 +172,6 @@ def test_the_code_of_a_deleted_hospital_is_never_given_to_another(gamma: str, co
     assert find_hospitals("phone", "+84900000001") == []
 
 
-def test_with_its_backups_destroyed_nothing_is_left_in_the_store(gamma: str, context: Flask) -> None:
-    hospital_id = hospital_of(gamma).id
-    suspend(gamma)
-    prepared = prepare(gamma, destroy=True)
-    let_grace_pass(gamma)
-    perform(ask_for_due())
-    assert list(backup_store().list(f"{hospital_id}/")) == []
-    with unit_of_work() as session:
-        document = get_certificate(hospital_id).document
-        assert session.get_one(Backup, prepared["backup"]).state is BackupState.PRUNED
-    assert [gone["id"] for gone in document["destroyed"]["backups"]] == [prepared["backup"]]
-    assert document["remains"]["backups"] == []
-
-
-def test_a_damaged_last_backup_is_replaced_before_anything_is_destroyed(gamma: str, context: Flask) -> None:
-    suspend(gamma)
-    prepared = prepare(gamma)
-    with unit_of_work() as session:
-        location = session.get_one(Backup, prepared["backup"]).location
-    archive = context.extensions["settings"].var_dir / "backups" / location / "archive"
-    content = bytearray(archive.read_bytes())
-    content[len(content) // 2] ^= 1
-    archive.write_bytes(bytes(content))
-    let_grace_pass(gamma)
-    perform(ask_for_due())
-    with unit_of_work():
-        document = get_certificate(hospital_of(gamma).id).document
-    assert document["last_backup"]["id"] != prepared["backup"]
-
-
 @pytest.mark.parametrize("change", ["rows", "reason", "signature", "key"])
 def test_a_certificate_that_was_tampered_with_is_found_out(
     gamma: str, change: str, monkeypatch: pytest.MonkeyPatch, context: Flask
@@ -312,50 +276,3 @@ def test_of_two_operators_at_once_one_is_told_that_the_other_is_at_it(gamma: str
         perform(operation_id)
     perform(operation_id)
     assert hospital_of(gamma).delete_after is not None
-
-
-def test_what_was_restored_meanwhile_is_backed_up_before_it_is_destroyed(gamma: str, context: Flask) -> None:
-    suspend(gamma)
-    prepared = prepare(gamma)
-    with unit_of_work() as session:
-        place = session.scalars(
-            sa.select(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_of(gamma).id)
-        ).one()
-        sealed = (place.password_ciphertext, place.password_nonce, place.password_key_id)
-        session.add(
-            RetiredDatabase(
-                hospital_id=place.hospital_id,
-                cluster_id=place.cluster_id,
-                reason="restore",
-                database_name="vh_gone_already",
-                login_role="vh_gone_already_too",
-                password_ciphertext=sealed[0],
-                password_nonce=sealed[1],
-                password_key_id=sealed[2],
-                drop_after=clock.now(),
-            )
-        )
-    let_grace_pass(gamma)
-    assert perform(ask_for_due())["databases"] == 2
-    with unit_of_work():
-        document = get_certificate(hospital_of(gamma).id).document
-    assert document["last_backup"]["id"] != prepared["backup"]
-    assert len(document["destroyed"]["databases"]) == 2
-
-
-def test_the_last_backups_end_on_the_day_that_the_certificate_names(gamma: str, context: Flask) -> None:
-    hospital_id = hospital_of(gamma).id
-    suspend(gamma)
-    prepare(gamma)
-    let_grace_pass(gamma)
-    perform(ask_for_due())
-    assert destroy_due_backups(ACTOR) == []
-    assert list(backup_store().list(f"{hospital_id}/")) != []
-    with clock.frozen_at(clock.now() + timedelta(days=91)):
-        assert destroy_due_backups(ACTOR) == [gamma]
-        assert destroy_due_backups(ACTOR) == []
-    assert list(backup_store().list(f"{hospital_id}/")) == []
-    with unit_of_work() as session:
-        action = sa.select(PlatformAuditEntry.risk).where(PlatformAuditEntry.action == "hospital.destroy_backups")
-        assert session.scalars(action).all() == ["high"]
-        assert list_remaining_backups(hospital_id) == []
