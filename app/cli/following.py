@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from app.cli.outcomes import Exit, fail
+from app.core.actor import system_actor
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.errors import HospitalBusy
+from app.tenancy.ledger.errors import OperationEnded, OperationTaken
 from app.tenancy.ledger.kinds import kind_named
 from app.tenancy.ledger.performing import Listener, perform
 from app.tenancy.ledger.performing import Progress as Heard
 from app.tenancy.ledger.queries import get_operation
+from app.tenancy.ledger.requests import cancel_operation
 from app.tenancy.models import Operation, OperationState
 
 LOOK_EVERY = 0.5
@@ -26,6 +31,7 @@ LOOK_EVERY = 0.5
 def performed(request: Callable[[bool], Operation], *, detach: bool = False) -> dict[str, Any]:
     """Ask for long work and perform it here, showing how far it is; with `detach` leave it to a worker.
 
+    Where something else is done to the hospital it is not left waiting: raises HospitalBusy.
     `request` is given whether a worker should be woken. Returns what came of it, or the operation's id.
     """
     with unit_of_work():
@@ -33,8 +39,15 @@ def performed(request: Callable[[bool], Operation], *, detach: bool = False) -> 
         operation_id, kind = wanted.id, wanted.kind
     if detach:
         return {"operation": str(operation_id)}
-    with showing(kind) as listener:
-        return perform(operation_id, listener)
+    try:
+        with showing(kind) as listener:
+            return perform(operation_id, listener)
+    except OperationTaken:  # a worker was faster
+        return follow(operation_id)
+    except HospitalBusy:  # who was told that it could not be done does not expect it to be done later
+        with suppress(OperationEnded, OperationTaken), unit_of_work():
+            cancel_operation(system_actor("command line"), operation_id)
+        raise
 
 
 def follow(operation_id: UUID) -> dict[str, Any]:

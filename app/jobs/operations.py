@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from app.core.actor import system_actor
@@ -11,7 +12,7 @@ from app.core.queue import enqueue, job
 from app.core.unit_of_work import unit_of_work
 from app.jobs.schedule import every
 from app.tenancy.errors import HospitalBusy
-from app.tenancy.ledger.errors import OperationCancelled, OperationTaken
+from app.tenancy.ledger.errors import OperationCancelled, OperationNotRetryable, OperationTaken
 from app.tenancy.ledger.kinds import kind_named
 from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.queries import list_to_retry, list_waiting
@@ -41,7 +42,8 @@ def sweep_operations() -> None:
     """Wake workers for what waits, for what a dead worker left, and for what may be tried again by itself."""
     with unit_of_work():
         for operation_id in list_to_retry():
-            retry_operation(ACTOR, operation_id, wake=False)
+            with suppress(OperationNotRetryable):  # somebody was faster
+                retry_operation(ACTOR, operation_id, wake=False)
     with unit_of_work():
         waiting = list_waiting()
     for operation_id, kind in waiting:

@@ -77,7 +77,7 @@ class HospitalExists(Conflict):
 
 class HospitalBusy(Conflict):
     title = _l("Somebody else is working on this hospital")
-    default_message = _l("Another command or worker is making this hospital at the moment.")
+    default_message = _l("Another command or worker is changing this hospital at the moment.")
     remedy = _l("Wait until it is done, then try again.")
 
 

@@ -26,7 +26,7 @@ from app.tenancy.administration import administer
 from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster, allow_connect, database_exists, role_exists
 from app.tenancy.errors import HospitalBusy
-from app.tenancy.ledger.leases import holding_hospital
+from app.tenancy.ledger.leases import has_hospital, holding_hospital
 from app.tenancy.models import Hospital, HospitalDatabase
 
 log = get_logger(__name__)
@@ -54,11 +54,12 @@ class Home:
 
 
 @contextmanager
-def paused(hospital_id: UUID, *, old_may_be_gone: bool = False) -> Iterator[Home | None]:
+def paused(hospital_id: UUID, *, old_may_be_gone: bool = False, holder: str | None = None) -> Iterator[Home | None]:
     """Serve nobody inside; afterwards the hospital serves again from wherever its place then is.
 
     Inside, no role of a hospital is connected to the database, and none can connect. With `old_may_be_gone` a server
-    that does not answer does not stop it: what every process remembers is waited out instead.
+    that does not answer does not stop it: what every process remembers is waited out instead. A `holder` that has lost
+    the hospital to another runner leaves the pause to it: it may be the other's by now.
     """
     _set_paused(hospital_id, sa.func.coalesce(Hospital.paused_at, sa.func.now()))
     try:
@@ -67,7 +68,8 @@ def paused(hospital_id: UUID, *, old_may_be_gone: bool = False) -> Iterator[Home
             _leave(home, old_may_be_gone=old_may_be_gone)
         yield home
     finally:
-        serve_again(hospital_id)
+        if holder is None or has_hospital(hospital_id, holder):
+            serve_again(hospital_id)
 
 
 def serve_again(hospital_id: UUID) -> None:

@@ -19,7 +19,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.core.db import db
@@ -127,6 +126,13 @@ def give_back(runner: str, hospital_ids: list[UUID] | None = None) -> None:
         connection.execute(held)
 
 
+def has_hospital(hospital_id: UUID, runner: str) -> bool:
+    """Tell whether a runner still has a hospital, or at least nobody else has had it since."""
+    held = sa.exists().where(HospitalLease.hospital_id == hospital_id, HospitalLease.runner == runner)
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(sa.select(held)))
+
+
 def keep_hospital(session: Session, hospital_id: UUID, runner: str) -> None:
     """See that a runner has a hospital, and that nobody takes it before the transaction ends; raises LeaseLost."""
     held = sa.select(HospitalLease.hospital_id).where(
@@ -170,7 +176,7 @@ class Heartbeat:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 self._once()
-            except SQLAlchemyError as error:  # while the centre is away nobody else can take the work either
+            except Exception as error:
                 log.warning("heartbeat missed", error=type(error).__name__)
 
     def _once(self) -> None:

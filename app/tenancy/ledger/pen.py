@@ -25,7 +25,8 @@ NOW = sa.func.clock_timestamp()
 TAKEN_BACK = "taken back"
 BEGIN_STEP = sa.text("""
 WITH held AS (
-    UPDATE operations SET heartbeat_at = now() WHERE id = :operation AND runner = :runner RETURNING cancel_requested_at
+    UPDATE operations SET heartbeat_at = now(), done = 0, total = NULL, note = NULL
+    WHERE id = :operation AND runner = :runner RETURNING cancel_requested_at
 ), finished AS (
     INSERT INTO operation_steps (id, operation_id, step, state, started_at, finished_at, details)
     SELECT :finished_id, :operation, CAST(:finished AS text), 'done', clock_timestamp(), clock_timestamp(),
@@ -101,13 +102,15 @@ class Pen:
         self._finished = (step, details)
 
     def fail(self, step: str, error: str) -> None:
-        """Note that a step failed."""
+        """Note that a step failed; raises LeaseLost, because another runner may have done it meanwhile."""
         with self._writing() as connection:
+            self._keep_hold(connection, {}, stops=False)
             self._upsert(connection, step, StepState.FAILED, error=error)
 
     def forget(self, steps: Sequence[str]) -> None:
         """Note that what steps have made was taken back, so that they are not skipped."""
         with self._writing() as connection:
+            self._keep_hold(connection, {}, stops=False)
             forget_steps(connection, self._id, steps)
 
     def write(self, **values: Any) -> None:
@@ -115,16 +118,18 @@ class Pen:
         with self._writing() as connection:
             self._keep_hold(connection, values)
 
-    def end(self, state: OperationState, **values: Any) -> None:
-        """Write how it ended and let go of it; nothing where another runner has it."""
+    def end(self, state: OperationState, **values: Any) -> bool:
+        """Write how it ended and let go of it; nothing, and False, where another runner has it."""
         ended = None if state is OperationState.QUEUED else NOW
         with db.engine.begin() as connection:
-            self._write_finished(connection)
-            connection.execute(
+            written = connection.execute(
                 sa.update(Operation)
                 .where(Operation.id == self._id, Operation.runner == self._runner)
                 .values(state=state, runner=None, finished_at=ended, **values)
             )
+            if written.rowcount:
+                self._write_finished(connection)
+        return bool(written.rowcount)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -133,7 +138,7 @@ class Pen:
             self._write_finished(connection)
             yield connection
 
-    def _keep_hold(self, connection: sa.Connection, values: dict[str, Any]) -> None:
+    def _keep_hold(self, connection: sa.Connection, values: dict[str, Any], *, stops: bool = True) -> None:
         kept = (
             sa.update(Operation)
             .where(Operation.id == self._id, Operation.runner == self._runner)
@@ -143,7 +148,7 @@ class Pen:
         row = connection.execute(kept).one_or_none()
         if row is None:
             raise LeaseLost
-        if row.cancel_requested_at is not None:
+        if stops and row.cancel_requested_at is not None:
             connection.commit()  # what is done is done
             raise OperationCancelled
 

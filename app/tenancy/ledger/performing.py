@@ -112,9 +112,9 @@ class Work:
         for name in names:
             self._known.pop(name, None)
 
-    def end(self, state: OperationState, **values: Any) -> None:
-        """Write down how it ended."""
-        self._pen.end(state, **values)
+    def end(self, state: OperationState, **values: Any) -> bool:
+        """Write down how it ended; False where another runner has taken it over."""
+        return self._pen.end(state, **values)
 
     def _tell(self, progress: Progress) -> None:
         if self._listener is not None:
@@ -162,7 +162,8 @@ def _run(kind: OperationKind, work: Work) -> dict[str, Any]:
     except BaseException:  # the process is told to end: whoever comes next goes on from here
         work.end(OperationState.QUEUED)
         raise
-    work.end(OperationState.SUCCEEDED, result=result)
+    if not work.end(OperationState.SUCCEEDED, result=result):
+        raise OperationTaken
     return result
 
 

@@ -38,7 +38,7 @@ def cut_over(work: Work, site: Site) -> dict[str, Any]:
         return {}
     for attempt in range(1, PAUSES + 1):
         began = time.monotonic()
-        with paused(work.hospital):
+        with paused(work.hospital, holder=work.runner):
             rows = _carry_rest(work, site)
             retired = None if rows is None else _exchange(work, site)
         seconds = round(time.monotonic() - began, 3)

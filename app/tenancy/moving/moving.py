@@ -16,6 +16,7 @@ from app.core.actor import Actor
 from app.core.errors import VienError
 from app.core.i18n import _l
 from app.core.logging import get_logger
+from app.tenancy.ledger.errors import OperationCancelled
 from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work
 from app.tenancy.ledger.requests import request_operation
@@ -75,7 +76,10 @@ def _carry_over(work: Work, site: Site) -> dict[str, Any]:
     work.step("prepare", lambda: _prepare(site))
     work.step("follow", lambda: _follow(work, site) if plan.method == REPLICATION else {})
     done = work.step("cut_over", lambda: cut_over(work, site))
-    work.step("clean", lambda: replicating.end(site.link))
+    try:
+        work.step("clean", lambda: replicating.end(site.link))
+    except OperationCancelled:  # too late: the hospital has moved
+        replicating.end(site.link)
     return {"from": plan.from_name, "to": plan.to_name, "method": plan.method, "database": site.new, **done}
 
 

@@ -184,8 +184,8 @@ def swap(work: Work, target: Target, *, reason: str) -> dict[str, Any]:
     open_to(cluster, target, password)
     home = NewHome(target.cluster_id, target.database, target.role, password, read_revision(cluster, target.database))
     work.check()
-    with paused(work.hospital, old_may_be_gone=True):
-        retired = exchange(work.actor, work.hospital, home, reason=reason, other_data=True)
+    with paused(work.hospital, old_may_be_gone=True, holder=work.runner):
+        retired = exchange(work.actor, work.hospital, home, reason=reason, other_data=True, holder=work.runner)
     return {"retired": str(retired)}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import sqlalchemy as sa
 from flask import Flask
 
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import bind_hospital
 from app.tenancy.ledger.leases import holding_hospital
+from app.tenancy.models import Operation, OperationState
 from tests.factories import make_patient
 from tests.integration.cli.test_hospital_commands import run
 from tests.integration.tenancy.moving.conftest import Second, gamma, home_of, other_server, second
@@ -58,3 +60,6 @@ def test_what_is_wrong_has_an_exit_code(app: Flask, second: Second, gamma: str) 
     assert run(second.app, "hospital", "move", gamma, "--to", "second", input="gama\n").exit_code == 2
     with second.app.app_context(), holding_hospital(hospital_id(gamma), "another"):
         assert run(second.app, *move, "second").exit_code == 6
+    with second.app.app_context(), unit_of_work() as session:
+        states = session.scalars(sa.select(Operation.state).where(Operation.kind == "hospital.move")).all()
+        assert states == [OperationState.CANCELLED], "who was told that it could not be done is not moved later"

@@ -19,8 +19,9 @@ from app.tenancy.binding import tenancy
 from app.tenancy.cluster import Cluster
 from app.tenancy.clusters import ServerFacts, add_cluster
 from app.tenancy.ledger.performing import perform
-from app.tenancy.models import Hospital, HospitalDatabase, OperationState
+from app.tenancy.models import Hospital, HospitalDatabase, Operation, OperationState
 from app.tenancy.moving.moving import request_move
+from app.tenancy.moving.slots import name_of
 from tests.support import second_server
 from tests.support.platform import ACTOR, Platform
 
@@ -94,14 +95,21 @@ def home_of(code: str) -> tuple[str, str]:
 
 
 def left_on(cluster: Cluster, database: str | None = None) -> dict[str, list[str]]:
-    """Return what a move may leave on a server: slots, roles, hospitals' databases, publications, subscriptions."""
+    """Return what this process's moves have left on a server: slots, roles, publications, subscriptions.
+
+    Another test process may be moving a hospital of its own on the same server.
+    """
     queries = {
-        "slots": "SELECT slot_name::text FROM pg_replication_slots WHERE slot_type = 'logical'",
-        "roles": "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'vien\\_mv\\_%'",
-        "subscriptions": "SELECT subname::text FROM pg_subscription",
+        "slots": "SELECT slot_name::text FROM pg_replication_slots WHERE slot_type = 'logical'"
+        " AND (database = %(database)s OR slot_name = ANY (%(ours)s))",
+        "roles": "SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%(ours)s)",
+        "subscriptions": "SELECT subname::text FROM pg_subscription WHERE subname = ANY (%(ours)s)",
     }
+    with unit_of_work() as session:
+        ours = [name_of(one) for one in session.scalars(sa.select(Operation.id))]
+    values = {"database": database, "ours": ours}
     with cluster.connect() as connection:
-        left = {name: [row[0] for row in connection.execute(query)] for name, query in queries.items()}
+        left = {name: [row[0] for row in connection.execute(query, values)] for name, query in queries.items()}
     if database is not None:
         with cluster.connect(database) as inside:
             left["publications"] = [row[0] for row in inside.execute("SELECT pubname::text FROM pg_publication")]

@@ -41,7 +41,7 @@ def refused(platform: Platform, second: Second, gamma: str, move: Move) -> Refus
                 move(method, cluster)
             assert found.value.remedy
             assert home_of(gamma) == ("main", platform.databases[gamma])
-        assert left_on(platform.cluster, platform.databases[gamma]) == {}
+            assert left_on(platform.cluster, platform.databases[gamma]) == {}
         if reachable:
             assert databases_on(second.cluster) == set()
 
