@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from app.core.addresses import spread_hosts
 from app.tenancy.cluster_errors import ClusterDiskFull, ClusterLacksRights, refusal_of
 from app.tenancy.schema import upgrade
+from app.tenancy.scram import FEW_ROUNDS, USUAL_ROUNDS, verifier_of
 
 GROUP_ROLES: tuple[LiteralString, ...] = (
     "vien_owner",
@@ -108,7 +109,7 @@ class Cluster:
                     )
                 )
             revoke_public(connection, database)
-            create_login(connection, role, password, member_of="vien_central_app", limit=-1)
+            create_login(connection, role, password, member_of="vien_central_app", limit=-1, rounds=USUAL_ROUNDS)
             allow_connect(connection, database, role)
             self.migrate(database, "central")
 
@@ -118,12 +119,24 @@ class Cluster:
             upgrade(history, connection)
 
 
-def create_login(connection: psycopg.Connection[Any], role: str, password: str, *, member_of: str, limit: int) -> None:
-    """Make a login role, or set its password anew, with the limits that hold whatever pool is in between."""
+def create_login(
+    connection: psycopg.Connection[Any],
+    role: str,
+    password: str,
+    *,
+    member_of: str,
+    limit: int,
+    rounds: int = FEW_ROUNDS,
+) -> None:
+    """Make a login role, or set its password anew, with the limits that hold whatever pool is in between.
+
+    A password that was not made by `new_password` needs USUAL_ROUNDS.
+    """
+    verifier = verifier_of(password, rounds=rounds)
     verb = sql.SQL("ALTER" if role_exists(connection, role) else "CREATE")
     name = sql.Identifier(role)
     statements = [
-        sql.SQL("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}").format(verb, name, limit, password),
+        sql.SQL("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}").format(verb, name, limit, verifier),
         sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), name),
         *(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), value)
