@@ -6,16 +6,22 @@ is closed for whoever needs one; where none is idle, one waits, and the share wi
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 SURPLUS_SECONDS = 10.0
+GOODBYE_SECONDS = 1.0
 
 
 class Share:
@@ -110,7 +116,7 @@ class ConnectionBudget:
         """Take a connection back: to keep it, or to close it where it is broken or its share is retired."""
         closing = record if record.dbapi_connection is None else self._keep(share, record)
         if closing is not None:
-            closing.close()
+            close_wholly(closing)
             self.abandon(share)
 
     def abandon(self, share: Share) -> None:
@@ -132,7 +138,7 @@ class ConnectionBudget:
                 if not share.idle:
                     return
                 record = self._pop_oldest(share)
-            record.close()
+            close_wholly(record)
             self.abandon(share)
 
     def statistics(self) -> BudgetStatistics:
@@ -255,5 +261,20 @@ class ConnectionBudget:
             self.put(waiter.share, grant.record)
             return
         if grant.closing is not None:
-            grant.closing.close()
+            close_wholly(grant.closing)
         self.abandon(waiter.share)
+
+
+def close_wholly(record: ConnectionPoolEntry) -> None:
+    """Close a connection and see the server let go of it, so that the next one does not come on top of it."""
+    connection: Any = record.dbapi_connection
+    line = None
+    with suppress(OSError, psycopg.Error, AttributeError):
+        line = socket.socket(fileno=os.dup(connection.fileno()))
+    record.close()
+    if line is None:
+        return
+    with line, suppress(OSError):
+        line.settimeout(GOODBYE_SECONDS)
+        while line.recv(4096):
+            pass

@@ -5,17 +5,14 @@ What it hands out was alive a moment ago: whether the other side has hung up is 
 
 from __future__ import annotations
 
-import os
 import select
-import socket
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import psycopg
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from app.core.budget import ConnectionBudget, Share
+from app.core.budget import ConnectionBudget, Share, close_wholly
 
 # Looking at a socket lets another thread run: what was in use so lately is taken to be alive.
 SURELY_ALIVE_SECONDS = 0.25
@@ -90,18 +87,3 @@ def has_ended(connection: Any) -> bool:
         return bool(looking.poll(0))
     except (OSError, psycopg.Error, AttributeError):
         return True
-
-
-def close_wholly(record: ConnectionPoolEntry) -> None:
-    """Close a connection and see the server let go of it, so that the next one does not come on top of it."""
-    connection: Any = record.dbapi_connection
-    line = None
-    with suppress(OSError, psycopg.Error, AttributeError):
-        line = socket.socket(fileno=os.dup(connection.fileno()))
-    record.close()
-    if line is None:
-        return
-    with line, suppress(OSError):
-        line.settimeout(GOODBYE_SECONDS)
-        while line.recv(4096):
-            pass
