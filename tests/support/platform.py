@@ -44,6 +44,10 @@ KEPT = {
         "alembic_version", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",
     },
 }  # fmt: skip
+NAMING = """
+SELECT database_name FROM hospital_databases UNION ALL SELECT database_name FROM retired_databases
+UNION ALL SELECT database_name FROM restore_runs UNION ALL SELECT details::text FROM operation_steps
+"""
 EMPTY_ALL = """
 DO $$ DECLARE name text; BEGIN
     SET LOCAL session_replication_role = replica;
@@ -101,6 +105,14 @@ class Platform:
         with self.app.app_context(), unit_of_work() as session:
             query = sa.select(HospitalDatabase.database_name).join(Hospital).where(Hospital.code == code)
             return session.scalars(query).one()
+
+    def own_databases(self) -> set[str]:
+        """Return the databases of the server that rows of this platform name: other test processes use it, too."""
+        with self.admin() as central:
+            texts = central.execute(NAMING).fetchall()
+        named = set(re.findall(r"vh_[0-9a-z_]+", " ".join(str(row[0]) for row in texts)))
+        with self.cluster.connect() as connection:
+            return {row[0] for row in connection.execute("SELECT datname FROM pg_database")} & named
 
     @contextmanager
     def admin(self, code: str | None = None) -> Iterator[psycopg.Connection[Any]]:

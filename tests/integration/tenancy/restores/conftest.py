@@ -62,9 +62,8 @@ def dump(platform: Platform, code: str, path: Path) -> Path:
 
 
 def names_of_databases(platform: Platform) -> set[str]:
-    """Return the databases of the server: what a failed restore leaves behind is seen."""
-    with platform.cluster.connect() as connection:
-        return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+    """Return this platform's databases on the server: what a failed restore leaves behind is seen."""
+    return platform.own_databases()
 
 
 def back_up(code: str) -> None:
