@@ -135,7 +135,9 @@ class Platform:
         return {table: count for table, count in counts.items() if count}
 
     def reset(self) -> None:
-        """Empty every table that tests fill, drop further hospitals, and forget what processes remember."""
+        """Empty every table that tests fill, drop further hospitals, remove files, forget what processes remember."""
+        for folder in ("files", "backups"):
+            shutil.rmtree(self.var / folder, ignore_errors=True)
         for code in CODES:
             with self.admin(code) as connection:
                 _empty(connection, "hospital")
