@@ -171,7 +171,9 @@ def test_one_that_was_killed_half_way_does_not_count_and_is_made_by_the_next_try
     open_backup(made.location).check()
 
 
-def test_while_somebody_else_works_on_the_hospital_the_command_says_so(app: Flask, hospital: str, store: LocalStore) -> None:
+def test_while_somebody_else_works_on_the_hospital_the_command_says_so(
+    app: Flask, hospital: str, store: LocalStore
+) -> None:
     runner = "elsewhere-0:1:x"
     assert leases.take_hospitals([hospital_id(hospital)], runner, "hospital.restore")
     result = app.test_cli_runner().invoke(args=["hospital", "backup", hospital])
