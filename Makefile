@@ -59,7 +59,7 @@ types: setup-dev ## Check the types
 	@$(BIN)/mypy
 
 check-tests: setup-dev chromium pgbouncer
-	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
+	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not browser"
 	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
 
 # The same code over the PostgreSQL and Redis that are installed here, where there are any.

@@ -52,7 +52,7 @@ def test_a_scheduler_takes_over_when_the_other_is_killed(app: Flask, start: Star
     assert not until(lambda: "scheduler at work" in second.log(), 3)
     first.kill()
     second.waits_for("scheduler at work")
-    assert second.stop() == 0
+    assert second.stop() == 0, second.log()
 
 
 def test_a_lease_is_held_by_one_and_lost_with_its_connection(app: Flask, platform: Platform) -> None:

@@ -18,6 +18,9 @@ from app.tenancy.schema import LOCK_TIMEOUT, STATEMENT_TIMEOUT, head_revision, u
 from app.tenancy.template import ensure_template, is_template, template_name
 from tests.support.platform import Platform
 
+# One after the other in one process: the isolation check looks at the whole server.
+pytestmark = pytest.mark.xdist_group("whole server")
+
 
 @pytest.fixture
 def scratch(platform: Platform, app: Flask) -> Iterator[str]:
