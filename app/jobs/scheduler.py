@@ -15,6 +15,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.cron import CronJob, CronScheduler
+from rq.exceptions import SchedulerNotFound
 
 from app.core.logging import get_logger
 from app.core.queue import PERFORM, enqueue, redis_connection
@@ -69,7 +70,7 @@ class Scheduler(CronScheduler):
             log.info("scheduler stops")
         finally:
             self._lease.release()
-            with suppress(RedisError):
+            with suppress(RedisError, SchedulerNotFound):  # it may have stopped before it was registered
                 self.register_death()
 
     def tick(self) -> float:

@@ -115,6 +115,7 @@ def _operator_creates_a_third_hospital(browser: Watched) -> None:
     assert browser.page.get_by_role("cell", name=re.compile(r"\d MB")).count() == 2
     browser.look("admin-fleet")
     browser.follow(vi("New hospital"))
+    browser.page.get_by_text(vi("No e-mail? Give a first password instead")).click()
     for label, value in {
         vi("Legal name"): "Bệnh viện Gamma",
         vi("Name shown to people"): "BV Gamma",
