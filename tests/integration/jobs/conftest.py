@@ -110,7 +110,7 @@ def queue_server(app: Flask, platform: Platform, tmp_path: Path) -> Iterator[Que
         try:
             yield QueueServer(services)
         finally:
-            init_queue(app, platform.servers.redis_url)
+            init_queue(app, platform.redis_url)
 
 
 @pytest.fixture

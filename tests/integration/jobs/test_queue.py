@@ -160,4 +160,4 @@ def test_a_redis_that_swallows_packets_costs_one_short_wait(app: Flask, platform
             assert not enqueue("sync_hospital", hospital=alpha)
             assert time.monotonic() - began < 0.05
     finally:
-        init_queue(app, platform.servers.redis_url)
+        init_queue(app, platform.redis_url)
