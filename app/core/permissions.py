@@ -1,7 +1,8 @@
 """The registry of permissions and the mark that every view carries. Denial is the default.
 
 A permission is declared beside the subject that it protects; a view names the ones it needs with `requires`, or
-says `public` where nobody has signed in yet. A route with neither stops the application from starting.
+says `signed_in_only` for people's own accounts and
+`public` where nobody has signed in yet. A route with neither stops the application from starting.
 """
 
 from __future__ import annotations
@@ -58,6 +59,18 @@ def public(view: View) -> View:
     """Mark a view that works for anybody, signed in or not."""
     view.required_permissions = frozenset()  # type: ignore[attr-defined]
     return view
+
+
+def signed_in_only(view: View) -> View:
+    """Mark a view that is for everybody who is signed in to its portal, whatever they may do: their own account."""
+    view.required_permissions = frozenset()  # type: ignore[attr-defined]
+    view.requires_sign_in = True  # type: ignore[attr-defined]
+    return view
+
+
+def requires_sign_in(view: Callable[..., Any]) -> bool:
+    """Tell whether a view is for the signed-in only."""
+    return bool(required_by(view)) or getattr(view, "requires_sign_in", False)
 
 
 def required_by(view: Callable[..., Any]) -> frozenset[str] | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, current_app, request
 from flask_wtf.csrf import CSRFProtect
 
 from app.core.errors import Forbidden, NotSignedIn
-from app.core.permissions import missing, required_by
+from app.core.permissions import missing, required_by, requires_sign_in
 from app.web.principals import find_principal
 
 csrf = CSRFProtect()
@@ -23,10 +23,11 @@ def guard(blueprint: Blueprint) -> None:
 
 def check_access() -> None:
     """Refuse who may not; raises NotSignedIn, Forbidden, or Flask-WTF's CSRFError."""
-    required = required_by(current_app.view_functions[request.endpoint or ""])
+    view = current_app.view_functions[request.endpoint or ""]
+    required = required_by(view)
     if required is None:
         raise UnguardedRoute(f"{request.endpoint} declares no permission")
-    if required:
+    if requires_sign_in(view):
         principal = find_principal()
         if principal is None:
             raise NotSignedIn

@@ -19,6 +19,11 @@ MIGRATE_FLEET = declare("fleet.migrate", "admin", _l("Migrate the schema of hosp
 MOVE_HOSPITALS = declare("hospitals.move", "admin", _l("Move hospitals to another database server"))
 MANAGE_CREDENTIALS = declare("credentials.manage", "admin", _l("Rotate credentials and check isolation"))
 VIEW_PLATFORM_AUDIT = declare("platform_audit.view", "admin", _l("Read the platform's audit log"))
+MANAGE_OPERATORS = declare("operators.manage", "admin", _l("Invite, disable and unlock operators"))
+MANAGE_GATEWAY = declare("gateway.manage", "admin", _l("Set rates, address rules and sign-in policies"))
+VIEW_SECURITY = declare("security.view", "admin", _l("See security events and alerts"))
+MANAGE_ALERTS = declare("alerts.manage", "admin", _l("Take alerts over, and say what raises them"))
+ASK_SUPPORT_ACCESS = declare("support.ask", "admin", _l("Ask a hospital for support access"))
 VIEW_COMPONENTS = declare("components.view", "admin", _l("See the interface components"))
 
 VIEW_PATIENTS = declare("patients.view", "hospital", _l("Find patients and see who they are"))
@@ -32,22 +37,69 @@ WRITE_RECORDS = declare("records.write", "hospital", _l("Write and sign medical 
 PRESCRIBE = declare("prescriptions.write", "hospital", _l("Prescribe medicines"))
 VIEW_ACCESS_LOG = declare("access_log.view", "hospital", _l("See who has looked at a patient"))
 VIEW_DATA_SAFETY = declare("data_safety.view", "hospital", _l("See how the hospital's data is kept"))
+MANAGE_STAFF = declare("staff.manage", "hospital", _l("Invite, change, disable and unlock staff"))
+MANAGE_ROLES = declare("roles.manage", "hospital", _l("Change roles and who has them"))
+MANAGE_PATIENT_ACCOUNTS = declare(
+    "patient_accounts.manage", "hospital", _l("Give patients access to their portal, and take it away")
+)
+BREAK_GLASS = declare("emergency_access.use", "hospital", _l("Open a record in an emergency, with a reason"))
+REVIEW_BREAK_GLASS = declare("emergency_access.review", "hospital", _l("Review emergency access"))
+GRANT_SUPPORT = declare("support.grant", "hospital", _l("Let the platform's support in for some hours"))
+MANAGE_HOSPITAL_GATEWAY = declare("hospital_gateway.manage", "hospital", _l("Set the hospital's own access rules"))
+VIEW_HOSPITAL_SECURITY = declare("hospital_security.view", "hospital", _l("See the hospital's security events"))
+VIEW_AUDIT = declare("audit.view", "hospital", _l("Search the hospital's logs"))
+EXPORT_AUDIT = declare("audit.export", "hospital", _l("Export the hospital's logs"))
+MANAGE_CONFIDENTIALITY = declare("confidentiality.manage", "hospital", _l("Say whose records are confidential"))
+MANAGE_PRIVACY = declare("privacy.manage", "hospital", _l("Answer patients' requests about their data"))
+ERASE_PATIENTS = declare("privacy.erase", "hospital", _l("Erase or de-identify patients"))
+MANAGE_RETENTION = declare("retention.manage", "hospital", _l("Say how long records are kept, and purge them"))
+MANAGE_BREACHES = declare("breaches.manage", "hospital", _l("Keep the register of data breaches"))
 
 OWN_RECORD = declare("own.record", "patient", _l("See one's own record"))
 OWN_APPOINTMENTS = declare("own.appointments", "patient", _l("Book and cancel one's own visits"))
 
 PATIENT_PERMISSIONS = frozenset({OWN_RECORD.code, OWN_APPOINTMENTS.code})
 
+_ADMINISTRATOR = (
+    VIEW_PATIENTS,
+    VIEW_APPOINTMENTS,
+    VIEW_ACCESS_LOG,
+    VIEW_DATA_SAFETY,
+    MANAGE_STAFF,
+    MANAGE_ROLES,
+    MANAGE_PATIENT_ACCOUNTS,
+    REVIEW_BREAK_GLASS,
+    GRANT_SUPPORT,
+    MANAGE_HOSPITAL_GATEWAY,
+    VIEW_HOSPITAL_SECURITY,
+    VIEW_AUDIT,
+    EXPORT_AUDIT,
+    MANAGE_CONFIDENTIALITY,
+    MANAGE_PRIVACY,
+    ERASE_PATIENTS,
+    MANAGE_RETENTION,
+    MANAGE_BREACHES,
+)
+
 ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
     "doctor": (
         "Bác sĩ",
         frozenset(
-            p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS, WRITE_RECORDS, PRESCRIBE)
+            p.code
+            for p in (
+                VIEW_PATIENTS,
+                VIEW_APPOINTMENTS,
+                RECORD_VITALS,
+                VIEW_RECORDS,
+                WRITE_RECORDS,
+                PRESCRIBE,
+                BREAK_GLASS,
+            )
         ),
     ),
     "nurse": (
         "Điều dưỡng",
-        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS)),
+        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS, BREAK_GLASS)),
     ),
     "receptionist": (
         "Tiếp đón",
@@ -55,7 +107,7 @@ ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "administrator": (
         "Quản trị bệnh viện",
-        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, VIEW_ACCESS_LOG, VIEW_DATA_SAFETY)),
+        frozenset(p.code for p in _ADMINISTRATOR),
     ),
 }
 
@@ -75,13 +127,23 @@ _TECHNICIAN = (
     MIGRATE_FLEET,
     MOVE_HOSPITALS,
     MANAGE_CREDENTIALS,
+    MANAGE_GATEWAY,
+    VIEW_SECURITY,
     VIEW_COMPONENTS,
 )
 
 OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {
     OperatorRole.SUPER_ADMIN: frozenset(
-        p.code for p in (*_TECHNICIAN, DELETE_HOSPITALS, EXPORT_HOSPITALS, VIEW_PLATFORM_AUDIT)
+        p.code for p in (
+            *_TECHNICIAN,
+            DELETE_HOSPITALS,
+            EXPORT_HOSPITALS,
+            VIEW_PLATFORM_AUDIT,
+            MANAGE_OPERATORS,
+            MANAGE_ALERTS,
+            ASK_SUPPORT_ACCESS,
+        )
     ),
     OperatorRole.TECHNICIAN: frozenset(p.code for p in _TECHNICIAN),
-    OperatorRole.SUPPORT: frozenset(p.code for p in (VIEW_HOSPITALS,)),
+    OperatorRole.SUPPORT: frozenset(p.code for p in (VIEW_HOSPITALS, ASK_SUPPORT_ACCESS)),
 }
