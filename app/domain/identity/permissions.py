@@ -134,7 +134,8 @@ _TECHNICIAN = (
 
 OPERATOR_PRESETS: dict[OperatorRole, frozenset[str]] = {
     OperatorRole.SUPER_ADMIN: frozenset(
-        p.code for p in (
+        p.code
+        for p in (
             *_TECHNICIAN,
             DELETE_HOSPITALS,
             EXPORT_HOSPITALS,
