@@ -12,6 +12,7 @@ from app.domain.organisation import models as organisation
 from app.domain.patients import models as patients
 from app.domain.prescriptions import models as prescriptions
 from app.domain.records import models as records
+from app.domain.security import models as security
 
 __all__ = [
     "appointments",
@@ -26,4 +27,5 @@ __all__ = [
     "patients",
     "prescriptions",
     "records",
+    "security",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from flask import current_app, has_app_context
 from app.core.db import db
 from app.tenancy.schema import LOCK_TIMEOUT, STATEMENT_TIMEOUT, History
 
+PARTITION = re.compile(r"_(default|\d{4}_\d{2})$")
 OWNER = {"central": "vien_central_owner", "hospital": "vien_owner"}
 
 
@@ -53,7 +55,7 @@ def _migrate(history: History, connection: sa.Connection) -> None:
 
 def _is_ours(_entry: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
     """Leave the monthly partitions to the function that makes them."""
-    return not (kind == "table" and reflected and "_log_" in (name or ""))
+    return not (kind == "table" and reflected and PARTITION.search(name or ""))
 
 
 def _engine(history: History) -> sa.Engine:

@@ -37,11 +37,11 @@ CODES = ("alpha", "beta")
 ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
-        "alembic_version", "departments", "hospital_info", "medicines", "permissions", "role_permissions", "roles",
-        "services", "settings",
+        "alembic_version", "alert_rules", "departments", "hospital_info", "medicines", "permissions", "role_permissions",
+        "roles", "services", "settings",
     },
     "central": {
-        "alembic_version", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",
+        "alembic_version", "alert_rules", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",
     },
 }  # fmt: skip
 NAMING = """

@@ -1,5 +1,6 @@
 """The central history: which hospitals exist, where their databases are, and how they do. Nothing clinical."""
 
+from app.core.risks import Risk
 from app.tenancy.models.hospitals import (
     DatabaseCluster,
     Hospital,
@@ -31,6 +32,7 @@ from app.tenancy.models.operators import (
     PlatformUser,
     PlatformUserPermission,
 )
+from app.tenancy.models.security import Alert, AlertRule, AlertState, Grouping, SecurityEvent
 from app.tenancy.models.watching import (
     HealthCheck,
     HealthStatus,
@@ -42,12 +44,16 @@ from app.tenancy.models.watching import (
 )
 
 __all__ = [
+    "Alert",
+    "AlertRule",
+    "AlertState",
     "Backup",
     "BackupPolicy",
     "BackupState",
     "CheckState",
     "DatabaseCluster",
     "DeletionCertificate",
+    "Grouping",
     "HealthCheck",
     "HealthStatus",
     "Hospital",
@@ -72,7 +78,9 @@ __all__ = [
     "RestoreState",
     "RetiredDatabase",
     "RetiredLogin",
+    "Risk",
     "RunStatus",
+    "SecurityEvent",
     "StepState",
     "SyncCursor",
     "SyncRun",
