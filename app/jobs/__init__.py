@@ -20,6 +20,7 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     reminders,
     restores,
     rounds,
+    security,
     sync,
 )
 from app.jobs.schedule import Period, list_periods

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -45,6 +47,34 @@ def record_platform_security_event(
     )
     with unit_for(lasting) as run:
         run(sa.insert(SecurityEvent).values(**values, hospital_id=hospital_id))
+
+
+def take_security_events(hospital_id: UUID, told: Sequence[dict[str, Any]]) -> None:
+    """Write down what a hospital told of its security, each event once; names and addresses stay with the hospital."""
+    if not told:
+        return
+    now = clock.now()
+    rows = [
+        {
+            **{name: entry[name] for name in ("kind", "risk", "portal", "actor_kind", "subject_type", "request_id")},
+            "id": UUID(entry["id"]),
+            "at": datetime.fromisoformat(entry["at"]),
+            "heard_at": now,
+            "hospital_id": hospital_id,
+            "actor_id": _id(entry["actor_id"]),
+            "actor_name": "",
+            "subject_id": _id(entry["subject_id"]),
+            "address": None,
+            "address_index": bytes.fromhex(entry["address_index"]) if entry["address_index"] else None,
+            "details": {},
+        }
+        for entry in told
+    ]
+    db.session.execute(insert(SecurityEvent).on_conflict_do_nothing(), rows)
+
+
+def _id(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
 
 
 def event_values(

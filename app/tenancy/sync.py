@@ -22,6 +22,7 @@ from app.core.db import WriteAcrossHistories, db
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.index import PatientFacts, index_patients
 from app.tenancy.models import RunStatus, SyncCursor, SyncRun
+from app.tenancy.security_events import take_security_events
 
 CONSUMER = "centre"
 QUIET_FOR = timedelta(minutes=5)
@@ -39,6 +40,7 @@ class Report:
     to_position: int
     event_ids: Sequence[UUID] = ()
     patients: Sequence[PatientFacts] = ()
+    security: Sequence[dict[str, Any]] = ()
     counts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,6 +76,7 @@ def take_report(hospital_id: UUID, report: Report) -> bool:
     if not report.event_ids and cursor.position == report.to_position and not heard.is_long_ago:
         return False
     index_patients(hospital_id, report.patients)
+    take_security_events(hospital_id, report.security)
     cursor.position, cursor.updated_at = report.to_position, clock.now()
     write_run(hospital_id, report)
     return True

@@ -57,6 +57,7 @@ def _payload(values: dict[str, Any]) -> dict[str, Any]:
     """Return what the centre is told: whom it was about by id, and the address as a digest."""
     index = values["address_index"]
     return {
+        "id": str(values["id"]),
         "at": values["at"].isoformat(),
         "kind": values["kind"],
         "risk": values["risk"].value,

@@ -115,9 +115,11 @@ class SecurityEvent(SecurityEventColumns, CentralModel):
     __tablename__ = "security_events"
 
     hospital_id: Mapped[UUID | None]
+    heard_at: Mapped[datetime] = mapped_column(default=clock.now, doc="when the centre heard of it")
 
     __table_args__ = (
         sa.Index("ix_security_events_at", sa.desc("at")),
+        sa.Index("ix_security_events_heard_at", sa.desc("heard_at")),
         sa.Index("ix_security_events_hospital_id_at", "hospital_id", sa.desc("at")),
         sa.Index("ix_security_events_kind_at", "kind", sa.desc("at")),
         {"postgresql_partition_by": "RANGE (at)"},

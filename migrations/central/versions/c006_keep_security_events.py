@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hospital_id", sa.Uuid(), nullable=True),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("risk", RISK, nullable=False),
         sa.Column("portal", sa.Text(), nullable=True),
@@ -100,6 +101,7 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (at)",
     )
     op.create_index("ix_security_events_at", "security_events", [sa.literal_column("at DESC")], unique=False)
+    op.create_index("ix_security_events_heard_at", "security_events", [sa.literal_column("heard_at DESC")], unique=False)
     op.create_index(
         "ix_security_events_kind_at", "security_events", ["kind", sa.literal_column("at DESC")], unique=False
     )
