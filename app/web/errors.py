@@ -32,6 +32,7 @@ from app.tenancy.errors import HospitalSuspended, HospitalUnavailable, RegistryU
 from app.tenancy.registry import HospitalEntry
 from app.web.binding import closed_hospital, request_id
 from app.web.i18n import current_language
+from app.web.noting import note_denied
 from app.web.render import render, see_other
 from app.web.sessions import portal_of
 from app.web.targets import page_before
@@ -81,6 +82,7 @@ HTTP_ERRORS: dict[int, type[VienError]] = {
 def init_errors(app: Flask) -> None:
     """Map every kind of error to its page."""
     app.register_error_handler(NotSignedIn, _ask_to_sign_in)
+    app.register_error_handler(Forbidden, _forbidden)
     app.register_error_handler(VienError, show)
     app.register_error_handler(CSRFError, lambda _error: show(FormExpired()))
     app.register_error_handler(RateLimitExceeded, _rate_limited)
@@ -111,6 +113,16 @@ def show(error: VienError) -> Response:
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _forbidden(error: Forbidden) -> Response:
+    """Show the page, and write down that somebody tried."""
+    db.session.rollback()
+    try:
+        note_denied()
+    except DBAPIError as failure:  # the refusal stands without its note
+        log.error("refusal not noted", error=_first_line(failure))
+    return show(error)
 
 
 def _closed(error: HospitalSuspended, hospital: HospitalEntry) -> Response:

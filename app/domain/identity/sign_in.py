@@ -30,6 +30,7 @@ class WrongCredentials(InvalidValue):
     default_message = _l(
         "The sign-in name or the password is not right. After several wrong tries, wait a few minutes before the next."
     )
+    account_id: UUID | None = None  # whose it was, for the log of security events; never shown
 
 
 class WrongCode(InvalidValue):
@@ -65,6 +66,11 @@ def check_patient(identifier: str, password: str) -> PatientUser:
     return _check(next(iter(fitting or accounts), None), password)
 
 
+def check_again(account: AnyAccount, password: str) -> None:
+    """Accept the password of somebody who is signed in; raises WrongCredentials, which counts as at the sign-in."""
+    _check(account, password)
+
+
 def check_code(keyring: Keyring, account: Account, code: str) -> None:
     """Accept a second factor; raises WrongCode or TooManyAttempts."""
     wait = seconds_left(account.throttled_until, clock.now())
@@ -82,10 +88,16 @@ def _check(account: AnyAccount | None, password: str) -> AnyAccount:
     if account is not None and not fits and not waits:
         _count_failure(account)
     if account is None or not fits or account.disabled_at is not None:
-        raise WrongCredentials(field="password")
+        raise _wrong(account)
     if account.totp_ciphertext is None:
         account.failed_sign_ins, account.throttled_until = 0, None
     return account
+
+
+def _wrong(account: Any | None) -> WrongCredentials:
+    error = WrongCredentials(field="password")
+    error.account_id = None if account is None else sa.inspect(account).identity[0]  # known without asking again
+    return error
 
 
 def _count_failure(account: Account) -> None:

@@ -112,8 +112,8 @@ def _key(watched: Watched, grouping: Grouping) -> sa.ColumnElement[str]:
     if grouping is Grouping.ADDRESS:
         return sa.func.encode(events.address_index, "hex")
     if grouping is Grouping.HOSPITAL and watched.has_hospitals:
-        return sa.cast(events.hospital_id, sa.Text)
-    return sa.literal_column("'all'", sa.Text)
+        return sa.func.coalesce(sa.cast(events.hospital_id, sa.Text), "platform")
+    return sa.literal_column("CAST('all' AS text)", sa.Text)
 
 
 def _open(watched: Watched, rule: Any, group: Group, now: datetime) -> Any:
