@@ -16,6 +16,7 @@ from app.domain.identity.sessions import OPERATOR_LIMITS, find_operator
 from app.domain.identity.sign_in import check_operator
 from app.tenancy.audit import record_platform_change
 from app.tenancy.models import PlatformSession, PlatformUser
+from app.web.account import add_account
 from app.web.render import see_other
 from app.web.sign_in import Portal, add_sign_in
 
@@ -48,3 +49,4 @@ add_sign_in(
         record=_record,
     ),
 )
+add_account(admin)

@@ -16,6 +16,7 @@ from app.domain.identity.models import StaffSession, StaffUser
 from app.domain.identity.sessions import STAFF_LIMITS, find_staff
 from app.domain.identity.sign_in import check_staff
 from app.hospital import hospital
+from app.web.account import add_account
 from app.web.render import see_other
 from app.web.sign_in import Portal, add_sign_in
 
@@ -48,3 +49,4 @@ add_sign_in(
         record=_record,
     ),
 )
+add_account(hospital)

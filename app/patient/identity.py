@@ -15,6 +15,7 @@ from app.domain.identity.models import PatientSession, PatientUser
 from app.domain.identity.sessions import PATIENT_LIMITS, find_patient
 from app.patient import patient
 from app.patient.forms.sign_in import PatientSignInForm
+from app.web.account import add_account
 from app.web.sign_in import Portal, add_sign_in
 
 
@@ -44,3 +45,4 @@ add_sign_in(
         front_door="patient.index",
     ),
 )
+add_account(patient)
