@@ -12,10 +12,9 @@ from app.admin import admin
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.permissions import public
-from app.domain.identity.sessions import OPERATOR_LIMITS, find_operator
 from app.domain.identity.sign_in import check_operator
 from app.tenancy.audit import record_platform_change
-from app.tenancy.models import PlatformSession, PlatformUser
+from app.tenancy.models import PlatformUser
 from app.web.account import add_account
 from app.web.render import see_other
 from app.web.sign_in import Portal, add_sign_in
@@ -41,10 +40,6 @@ add_sign_in(
     Portal(
         check=check_operator,
         find_account=_find_account,
-        find_signed_in=find_operator,
-        session_model=PlatformSession,
-        owner="user_id",
-        limits=OPERATOR_LIMITS,
         home="admin.hospitals_index",
         record=_record,
     ),

@@ -12,8 +12,7 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.core.permissions import public
 from app.domain.audit.operations import record_change
-from app.domain.identity.models import StaffSession, StaffUser
-from app.domain.identity.sessions import STAFF_LIMITS, find_staff
+from app.domain.identity.models import StaffUser
 from app.domain.identity.sign_in import check_staff
 from app.hospital import hospital
 from app.web.account import add_account
@@ -41,10 +40,6 @@ add_sign_in(
     Portal(
         check=check_staff,
         find_account=_find_account,
-        find_signed_in=find_staff,
-        session_model=StaffSession,
-        owner="staff_id",
-        limits=STAFF_LIMITS,
         home="hospital.today",
         record=_record,
     ),

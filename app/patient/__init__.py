@@ -18,6 +18,7 @@ from app.patient import (  # noqa: E402
     identity,
     profile,
     record,
+    sessions,
     words,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "patient",
     "profile",
     "record",
+    "sessions",
     "words",
 ]

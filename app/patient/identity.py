@@ -11,8 +11,7 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.domain.audit.operations import record_change
 from app.domain.identity.front_door import check_patient_at_hospital
-from app.domain.identity.models import PatientSession, PatientUser
-from app.domain.identity.sessions import PATIENT_LIMITS, find_patient
+from app.domain.identity.models import PatientUser
 from app.patient import patient
 from app.patient.forms.sign_in import PatientSignInForm
 from app.web.account import add_account
@@ -35,10 +34,6 @@ add_sign_in(
     Portal(
         check=check_patient_at_hospital,
         find_account=_find_account,
-        find_signed_in=find_patient,
-        session_model=PatientSession,
-        owner="patient_user_id",
-        limits=PATIENT_LIMITS,
         home="patient.home",
         record=note_session,
         form=PatientSignInForm,

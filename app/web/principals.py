@@ -6,7 +6,7 @@ Flask-Login's id names portal and hospital beside the token; a token shown anywh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from uuid import UUID
 
@@ -14,8 +14,10 @@ from flask import Flask, g, request, session
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from flask_login import current_user as _current_user
 
+from app.core import clock
 from app.core.actor import Actor, ActorKind
-from app.domain.identity.sessions import SignedIn, find_operator, find_patient, find_staff
+from app.core.errors import NotSignedIn
+from app.domain.identity.sessions import SignedIn, begin_session, find_operator, find_patient, find_staff, renew_token
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import request_id
 
@@ -92,6 +94,31 @@ def start_session(token: str, signed_in: SignedIn) -> None:
     """Let the browser carry a new session; what it carried before is forgotten."""
     _forget_all_but_language()
     login_user(Principal(g.portal, _bound_code(), token, signed_in))
+
+
+def open_session(account_id: UUID, second_factor: str | None = None) -> None:
+    """Begin a session row for who has just proven to be somebody, and let the browser carry its token."""
+    agent = request.headers.get("User-Agent")
+    token = begin_session(g.portal, current_actor(), account_id, user_agent=agent, second_factor=second_factor)
+    signed_in = FINDERS[g.portal](token)
+    if signed_in is None:
+        raise RuntimeError("a session that was just begun is not found")
+    start_session(token, signed_in)
+
+
+def renew_session(principal: Principal, *, proven: bool = False) -> Principal:
+    """Give the person's own browser a new token, as every change of what one may do asks for; the old one is dead.
+
+    What else the browser carries stays, so that forms open in other tabs can still be sent. Raises NotSignedIn where
+    another request was faster.
+    """
+    token = renew_token(principal.portal, principal.signed_in.session_id, principal.token, proven=proven)
+    if token is None:
+        raise NotSignedIn
+    proven_at = clock.now() if proven else principal.signed_in.proven_at
+    renewed = replace(principal, token=token, signed_in=replace(principal.signed_in, proven_at=proven_at))
+    login_user(renewed)
+    return renewed
 
 
 def end_session() -> None:

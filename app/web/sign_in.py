@@ -20,13 +20,13 @@ from app.core.i18n import _, _l
 from app.core.ids import parse_id
 from app.core.permissions import public
 from app.domain.identity import sessions as identity_sessions
-from app.domain.identity.sessions import Limits, SignedIn, begin_session
 from app.domain.identity.sign_in import check_code
 from app.domain.identity.totp import is_enrolled
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import at_front_door
 from app.web.forms import Form
-from app.web.principals import current_actor, end_session, find_principal, start_session
+from app.web.noting import note_security
+from app.web.principals import current_actor, end_session, find_principal, open_session
 from app.web.render import render, see_other
 from app.web.security import account_key, limiter
 from app.web.targets import local_target
@@ -66,10 +66,6 @@ class Portal:
 
     check: Callable[[str, str], Any]
     find_account: Callable[[UUID], Any]
-    find_signed_in: Callable[[str], SignedIn | None]
-    session_model: Any
-    owner: str
-    limits: Limits
     home: str
     record: Callable[[Actor, str, Any], None]
     form: type[Form] = SignInForm
@@ -99,6 +95,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
             try:
                 account = portal.check(form.username.data, form.password.data)
             except (InvalidValue, TooManyAttempts) as error:
+                note_security("sign_in.failed", subject_type="account", subject_id=getattr(error, "account_id", None))
                 return _refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
             return _password_accepted(portal, account, form.next.data)
         return render(f"{blueprint.name}/identity/sign_in.html", form=form, status=422 if form.errors else 200)
@@ -118,6 +115,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
             try:
                 check_code(keyring(), account, form.code.data)
             except (InvalidValue, TooManyAttempts) as error:
+                note_security("second_factor.failed", subject_type="account", subject_id=account.id)
                 return _refused(f"{blueprint.name}/identity/second_factor.html", form, "code", error)
             return complete_sign_in(portal, account, session.get("second_factor", {}).get("next"))
         return render(f"{blueprint.name}/identity/second_factor.html", form=form, status=422 if form.errors else 200)
@@ -127,7 +125,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     def sign_out() -> BaseResponse:
         principal = find_principal()
         if principal is not None:
-            identity_sessions.end_session(portal.session_model, principal.signed_in.session_id)
+            identity_sessions.end_session(blueprint.name, principal.signed_in.session_id)
             portal.record(current_actor(), "session.end", principal)
         end_session()
         flash(_("You have signed out."), "status")
@@ -138,17 +136,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
 
 def complete_sign_in(portal: Portal, account: Any, wanted: str | None) -> BaseResponse:
     """Begin the session row, give the browser its token, and go where it wanted to."""
-    token = begin_session(
-        portal.session_model,
-        portal.limits,
-        current_actor(),
-        request.headers.get("User-Agent"),
-        **{portal.owner: account.id},
-    )
-    signed_in = portal.find_signed_in(token)
-    if signed_in is None:
-        raise RuntimeError("a session that was just begun is not found")
-    start_session(token, signed_in)
+    open_session(account.id)
     portal.record(current_actor(), "session.begin", account)
     return see_other(safe_target(wanted) or url_for(portal.home))
 

@@ -27,7 +27,7 @@ from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import PatientSession, PatientUser
 from app.domain.identity.passwords import password_fits
-from app.domain.identity.sessions import PATIENT_LIMITS
+from app.domain.identity.sessions import begin_session
 from app.domain.identity.sign_in import WrongCredentials, check_patient
 from app.domain.identity.totp import is_enrolled
 from app.domain.patients.cccd import parse_cccd
@@ -156,23 +156,10 @@ def redeem_hand_off(actor: Actor, token: str, user_agent: str | None) -> HandedO
 
     Without a second factor it becomes the session; with one it ends, and the code has to be asked for.
     """
-    now = clock.now()
     account = _use_up(token)
     if is_enrolled(account):
         return HandedOver(account, None)
-    session_token = new_token()
-    db.session.add(
-        PatientSession(
-            patient_user_id=account.id,
-            token_hash=hash_token(session_token),
-            created_at=now,
-            last_seen_at=now,
-            expires_at=now + PATIENT_LIMITS.absolute,
-            address=actor.address,
-            user_agent=(user_agent or "")[:300] or None,
-        )
-    )
-    db.session.flush()
+    session_token = begin_session("patient", actor, account.id, user_agent=user_agent)
     return HandedOver(account, session_token)
 
 

@@ -32,6 +32,10 @@ class BrowserSession:
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str | None]
+    proven_at: Mapped[datetime | None] = mapped_column(doc="when the person last showed who they are")
+    second_factor: Mapped[str | None] = mapped_column(doc="how it was shown beside the password, where it was")
+    device_hash: Mapped[bytes | None]
     address: Mapped[str | None]
     user_agent: Mapped[str | None]
 

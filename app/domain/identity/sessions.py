@@ -1,6 +1,7 @@
 """Sessions as rows: beginning, finding and ending them, for staff, patients and operators alike.
 
-Only digests of tokens are kept. A session ends by sign-out, by idleness, at its absolute limit, and with its account.
+Only digests of tokens are kept. A session ends by sign-out, by idleness, at its absolute limit, and with its account;
+a limit that is shortened counts at the next request (ASVS 5.0, 7.3.1, 7.3.2, 7.4.1, 7.4.2).
 """
 
 from __future__ import annotations
@@ -28,21 +29,31 @@ from app.domain.identity.models import (
 from app.domain.identity.permissions import OPERATOR_ROLES, PATIENT_PERMISSIONS
 from app.domain.patients.models import Patient
 from app.tenancy.models import PlatformSession, PlatformUser, PlatformUserPermission
+from app.tenancy.policies import account_policy
 
 TOUCH_EVERY = timedelta(minutes=1)
+LONGEST_USER_AGENT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a session lives without use, and at most."""
+class Kind:
+    """Where the sessions of a portal's people are kept, and which column says whose they are."""
 
-    idle: timedelta
-    absolute: timedelta
+    model: Any
+    owner: str
+    account: Any
+
+    @property
+    def owned_by(self) -> Any:
+        """Return the column that names the account."""
+        return getattr(self.model, self.owner)
 
 
-STAFF_LIMITS = Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
-PATIENT_LIMITS = Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
-OPERATOR_LIMITS = Limits(idle=timedelta(minutes=20), absolute=timedelta(hours=8))
+KINDS = {
+    "admin": Kind(PlatformSession, "user_id", PlatformUser),
+    "hospital": Kind(StaffSession, "staff_id", StaffUser),
+    "patient": Kind(PatientSession, "patient_user_id", PatientUser),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class SignedIn:
     role_names: tuple[str, ...] = ()
     department_id: UUID | None = None
     patient_id: UUID | None = None
+    proven_at: datetime | None = None
 
 
 def _alive(model: Any) -> list[sa.ColumnElement[bool]]:
@@ -63,13 +75,19 @@ def _alive(model: Any) -> list[sa.ColumnElement[bool]]:
         model.token_hash == sa.bindparam("token_hash"),
         model.ended_at.is_(None),
         model.expires_at > sa.bindparam("now"),
+        model.created_at > sa.bindparam("begun_after"),
         model.last_seen_at > sa.bindparam("used_after"),
     ]
 
 
-def _now(limits: Limits, token: str) -> dict[str, Any]:
-    now = clock.now()
-    return {"token_hash": hash_token(token), "now": now, "used_after": now - limits.idle}
+def _now(portal: str, token: str) -> dict[str, Any]:
+    now, policy = clock.now(), account_policy(portal)
+    return {
+        "token_hash": hash_token(token),
+        "now": now,
+        "begun_after": now - policy.absolute,
+        "used_after": now - policy.idle,
+    }
 
 
 _STAFF_PERMISSIONS = (
@@ -96,6 +114,7 @@ _STAFF = (
     sa.select(
         StaffSession.id,
         StaffSession.last_seen_at,
+        StaffSession.proven_at,
         StaffUser.id,
         StaffUser.full_name,
         StaffUser.department_id,
@@ -106,7 +125,14 @@ _STAFF = (
     .where(*_alive(StaffSession), StaffUser.disabled_at.is_(None), StaffUser.deleted_at.is_(None))
 )
 _PATIENT = (
-    sa.select(PatientSession.id, PatientSession.last_seen_at, PatientUser.id, Patient.full_name, Patient.id)
+    sa.select(
+        PatientSession.id,
+        PatientSession.last_seen_at,
+        PatientSession.proven_at,
+        PatientUser.id,
+        Patient.full_name,
+        Patient.id,
+    )
     .join(PatientUser, PatientUser.id == PatientSession.patient_user_id)
     .join(Patient, Patient.id == PatientUser.patient_id)
     .where(*_alive(PatientSession), PatientUser.disabled_at.is_(None), Patient.deleted_at.is_(None))
@@ -115,6 +141,7 @@ _OPERATOR = (
     sa.select(
         PlatformSession.id,
         PlatformSession.last_seen_at,
+        PlatformSession.proven_at,
         PlatformUser.id,
         PlatformUser.full_name,
         PlatformUser.role,
@@ -127,58 +154,96 @@ _OPERATOR = (
 
 def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the member of staff whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(_STAFF, _now(STAFF_LIMITS, token)).one_or_none()
+    row = db.session.execute(_STAFF, _now("hospital", token)).one_or_none()
     if row is None:
         return None
-    session_id, seen_at, staff_id, name, department_id, permissions, roles = row
+    session_id, seen_at, proven_at, staff_id, name, department_id, permissions, roles = row
     if in_use:
         _touch(StaffSession, session_id, seen_at)
-    return SignedIn(session_id, staff_id, name, frozenset(permissions or ()), tuple(roles or ()), department_id)
+    return SignedIn(
+        session_id,
+        staff_id,
+        name,
+        frozenset(permissions or ()),
+        tuple(roles or ()),
+        department_id,
+        proven_at=proven_at,
+    )
 
 
 def find_patient(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the patient whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(_PATIENT, _now(PATIENT_LIMITS, token)).one_or_none()
+    row = db.session.execute(_PATIENT, _now("patient", token)).one_or_none()
     if row is None:
         return None
-    session_id, seen_at, account_id, name, patient_id = row
+    session_id, seen_at, proven_at, account_id, name, patient_id = row
     if in_use:
         _touch(PatientSession, session_id, seen_at)
-    return SignedIn(session_id, account_id, name, PATIENT_PERMISSIONS, patient_id=patient_id)
+    return SignedIn(session_id, account_id, name, PATIENT_PERMISSIONS, patient_id=patient_id, proven_at=proven_at)
 
 
 def find_operator(token: str, *, in_use: bool = True) -> SignedIn | None:
     """Return the operator whose valid session a token is, or None; polling does not count as use."""
-    row = db.session.execute(_OPERATOR, _now(OPERATOR_LIMITS, token)).one_or_none()
+    row = db.session.execute(_OPERATOR, _now("admin", token)).one_or_none()
     if row is None:
         return None
-    session_id, seen_at, user_id, name, role, permissions = row
+    session_id, seen_at, proven_at, user_id, name, role, permissions = row
     if in_use:
         _touch(PlatformSession, session_id, seen_at)
-    return SignedIn(session_id, user_id, name, frozenset(permissions or ()), (str(OPERATOR_ROLES[role]),))
+    role_names = (str(OPERATOR_ROLES[role]),)
+    return SignedIn(session_id, user_id, name, frozenset(permissions or ()), role_names, proven_at=proven_at)
 
 
-def begin_session(model: Any, limits: Limits, actor: Actor, user_agent: str | None, **owner: UUID) -> str:
+def begin_session(
+    portal: str,
+    actor: Actor,
+    account_id: UUID,
+    *,
+    user_agent: str | None,
+    second_factor: str | None = None,
+    device_hash: bytes | None = None,
+) -> str:
     """Begin a session for an account and return its token, which is shown this once."""
-    token, now = new_token(), clock.now()
+    kind, token, now = KINDS[portal], new_token(), clock.now()
     db.session.add(
-        model(
+        kind.model(
+            **{kind.owner: account_id},
             token_hash=hash_token(token),
             created_at=now,
             last_seen_at=now,
-            expires_at=now + limits.absolute,
+            expires_at=now + account_policy(portal).absolute,
+            proven_at=now,
+            second_factor=second_factor,
+            device_hash=device_hash,
             address=actor.address,
-            user_agent=(user_agent or "")[:300] or None,
-            **owner,
+            user_agent=(user_agent or "")[:LONGEST_USER_AGENT] or None,
         )
     )
     db.session.flush()
     return token
 
 
-def end_session(model: Any, session_id: UUID) -> None:
+def renew_token(portal: str, session_id: UUID, token: str, *, proven: bool) -> str | None:
+    """Exchange a session's token for a new one, and the old one is nobody's; None where somebody was faster.
+
+    Its limits stay: a session cannot be prolonged by it (ASVS 5.0, 7.2.4).
+    """
+    model, renewed = KINDS[portal].model, new_token()
+    values: dict[str, Any] = {"token_hash": hash_token(renewed)} | ({"proven_at": clock.now()} if proven else {})
+    query = (
+        sa.update(model)
+        .where(model.id == session_id, model.token_hash == hash_token(token), model.ended_at.is_(None))
+        .values(**values)
+        .returning(model.id)
+    )
+    return renewed if db.session.scalar(query) is not None else None
+
+
+def end_session(portal: str, session_id: UUID, reason: str = "signed_out") -> None:
     """End a session now."""
-    db.session.execute(sa.update(model).where(model.id == session_id).values(ended_at=clock.now()))
+    model = KINDS[portal].model
+    query = sa.update(model).where(model.id == session_id, model.ended_at.is_(None))
+    db.session.execute(query.values(ended_at=clock.now(), ended_reason=reason))
 
 
 def _touch(model: Any, session_id: UUID, seen_at: datetime) -> None:

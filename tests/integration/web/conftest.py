@@ -9,6 +9,8 @@ from flask import Flask
 
 from app.core.db import db
 from app.tenancy.binding import tenancy
+from app.web.sessions import PORTALS
+from tests.integration.web.confirming_probe import make_acts
 from tests.integration.web.probe import make_probe
 from tests.support.platform import Platform
 
@@ -18,6 +20,8 @@ def failing(platform: Platform) -> Iterator[Flask]:
     """A second application on the same platform, with the probe's pages."""
     made = platform.make_app()
     made.register_blueprint(make_probe())
+    for portal in PORTALS:
+        made.register_blueprint(make_acts(portal))
     yield made
     _close(made)
 

@@ -15,8 +15,8 @@ from app.core import clock
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
-from app.domain.identity.sessions import OPERATOR_LIMITS, PATIENT_LIMITS, STAFF_LIMITS
 from app.tenancy.models import PlatformSession, PlatformUser
+from app.tenancy.policies import account_policy
 from tests.support.client import CheckingClient
 
 PLACES = {
@@ -99,9 +99,9 @@ def test_an_altered_cookie_is_nobodys(app: Flask, sign_in: Any, alpha: str) -> N
 
 
 MODELS = {
-    "admin": (None, PlatformSession, PlatformUser, OPERATOR_LIMITS),
-    "alpha-hospital": ("alpha", StaffSession, StaffUser, STAFF_LIMITS),
-    "alpha-patient": ("alpha", PatientSession, PatientUser, PATIENT_LIMITS),
+    "admin": (None, PlatformSession, PlatformUser, account_policy("admin")),
+    "alpha-hospital": ("alpha", StaffSession, StaffUser, account_policy("hospital")),
+    "alpha-patient": ("alpha", PatientSession, PatientUser, account_policy("patient")),
 }
 
 

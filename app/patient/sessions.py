@@ -1,0 +1,8 @@
+"""Proving again who one is, and the browsers one is signed in with."""
+
+from __future__ import annotations
+
+from app.patient import patient
+from app.web.confirming import add_confirming
+
+add_confirming(patient)
