@@ -6,11 +6,13 @@ from app.domain.audit import watching as audit_watching
 from app.domain.billing import models as billing
 from app.domain.files import models as files
 from app.domain.identity import models as identity
+from app.domain.identity import proofs as identity_proofs
 from app.domain.messages import models as messages
 from app.domain.messages import watching as messages_watching
 from app.domain.organisation import models as organisation
 from app.domain.patients import models as patients
 from app.domain.prescriptions import models as prescriptions
+from app.domain.privacy import models as privacy
 from app.domain.records import models as records
 from app.domain.security import models as security
 
@@ -21,11 +23,13 @@ __all__ = [
     "billing",
     "files",
     "identity",
+    "identity_proofs",
     "messages",
     "messages_watching",
     "organisation",
     "patients",
     "prescriptions",
+    "privacy",
     "records",
     "security",
 ]

@@ -16,7 +16,8 @@ from app.core.crypto import CannotDecrypt, Keyring, Sealed
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.centre.sync import synchronise_fully
-from app.domain.identity.models import Invitation, PatientSession, PatientUser, StaffSession, StaffUser
+from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
+from app.domain.identity.proofs import Invitation, PasswordReset
 from app.domain.messages.models import AppointmentReminder, MessageState, OutboundMessage, ReminderState
 from app.tenancy.models import PatientIndexEntry
 from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, prepares_restored
@@ -40,13 +41,18 @@ def end_sessions(_restored: Restored) -> dict[str, int]:
 
 
 def close_invitations(_restored: Restored) -> dict[str, int]:
-    """Have open invitations expire: one that was used after the backup would work once more."""
-    if not db.session.scalar(sa.select(sa.func.to_regclass("invitations")), bind_arguments={"mapper": Invitation}):
-        return {}
+    """Have open invitations and resets expire: one that was used after the backup would work once more."""
+    return {
+        said: _expire(model)
+        for model, said in ((Invitation, "invitations_closed"), (PasswordReset, "resets_closed"))
+        if db.session.scalar(sa.select(sa.func.to_regclass(model.__tablename__)), bind_arguments={"mapper": model})
+    }
+
+
+def _expire(model: type[Invitation | PasswordReset]) -> int:
     now = clock.now()
-    query = sa.update(Invitation).where(Invitation.used_at.is_(None), Invitation.expires_at > now)
-    closed = db.session.execute(query.values(expires_at=now).returning(Invitation.id)).all()
-    return {"invitations_closed": len(closed)}
+    query = sa.update(model).where(model.used_at.is_(None), model.expires_at > now)
+    return len(db.session.execute(query.values(expires_at=now).returning(model.id)).all())
 
 
 def list_closed_accounts() -> dict[str, list[UUID]]:

@@ -15,8 +15,9 @@ from app.core.errors import InvalidValue, NotFound
 from app.core.i18n import _l
 from app.core.ids import hash_token, new_token
 from app.domain.audit.operations import record_change
-from app.domain.identity.models import Invitation, StaffUser
+from app.domain.identity.models import StaffUser
 from app.domain.identity.passwords import STAFF_LENGTH, check_new_password, hash_password
+from app.domain.identity.proofs import Invitation
 from app.domain.messages.operations import queue_letter
 from app.domain.messages.templates import INVITATION
 from app.tenancy.binding import bound_hospital

@@ -22,6 +22,9 @@ class Credentials:
     failed_sign_ins: Mapped[int] = mapped_column(default=0, server_default="0")
     throttled_until: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    last_sign_in_at: Mapped[datetime | None]
 
 
 class BrowserSession:
@@ -101,19 +104,6 @@ class StaffSession(Identified, BrowserSession, HospitalModel):
     __tablename__ = "sessions"
 
     staff_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"), index=True)
-
-
-class Invitation(Identified, HospitalModel):
-    """A way in for somebody new: a link that works once and chooses the first password; only its digest is kept."""
-
-    __tablename__ = "invitations"
-
-    staff_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"), index=True)
-    token_hash: Mapped[bytes] = mapped_column(unique=True)
-    created_at: Mapped[datetime]
-    created_by: Mapped[UUID | None]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class PatientUser(Identified, Edited, Versioned, Credentials, HospitalModel):

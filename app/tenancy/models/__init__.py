@@ -1,6 +1,7 @@
 """The central history: which hospitals exist, where their databases are, and how they do. Nothing clinical."""
 
 from app.core.risks import Risk
+from app.tenancy.models.erasures import PatientErasure
 from app.tenancy.models.hospitals import (
     DatabaseCluster,
     Hospital,
@@ -32,6 +33,14 @@ from app.tenancy.models.operators import (
     PlatformUser,
     PlatformUserPermission,
 )
+from app.tenancy.models.proofs import (
+    PlatformFormerPassword,
+    PlatformInvitation,
+    PlatformPasskey,
+    PlatformPasswordReset,
+    PlatformRecoveryCode,
+)
+from app.tenancy.models.sealing import AuditCheck, AuditHead, AuditState, PlatformLogRetirement, PlatformLogSeal
 from app.tenancy.models.security import Alert, AlertRule, AlertState, Grouping, SecurityEvent
 from app.tenancy.models.watching import (
     HealthCheck,
@@ -47,6 +56,9 @@ __all__ = [
     "Alert",
     "AlertRule",
     "AlertState",
+    "AuditCheck",
+    "AuditHead",
+    "AuditState",
     "Backup",
     "BackupPolicy",
     "BackupState",
@@ -68,9 +80,17 @@ __all__ = [
     "OperationState",
     "OperationStep",
     "OperatorRole",
+    "PatientErasure",
     "PatientIndexEntry",
     "PlatformAuditEntry",
+    "PlatformFormerPassword",
+    "PlatformInvitation",
+    "PlatformLogRetirement",
+    "PlatformLogSeal",
+    "PlatformPasskey",
+    "PlatformPasswordReset",
     "PlatformPermission",
+    "PlatformRecoveryCode",
     "PlatformSession",
     "PlatformUser",
     "PlatformUserPermission",

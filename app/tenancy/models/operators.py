@@ -36,6 +36,9 @@ class PlatformUser(Identified, Edited, Versioned, CentralModel):
     throttled_until: Mapped[datetime | None]
     locale: Mapped[str] = mapped_column(default="vi", server_default="vi")
     disabled_at: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    last_sign_in_at: Mapped[datetime | None]
 
 
 class PlatformPermission(CentralModel):

@@ -20,7 +20,8 @@ from app.domain.audit.models import OutboxEvent
 from app.domain.audit.operations import record_change
 from app.domain.centre.sync import synchronise
 from app.domain.files.models import File
-from app.domain.identity.models import Invitation, StaffSession, StaffUser
+from app.domain.identity.models import StaffSession, StaffUser
+from app.domain.identity.proofs import Invitation
 from app.domain.messages.models import (
     AppointmentReminder,
     Channel,
