@@ -7,6 +7,16 @@ from enum import StrEnum
 from uuid import UUID
 
 
+class Basis(StrEnum):
+    """Why somebody may see a patient's data; it stands beside what was looked at and changed."""
+
+    OWN = "own"
+    TREATING = "treating"
+    DEPARTMENT = "department"
+    EMERGENCY = "emergency"
+    SUPPORT = "support"
+
+
 class ActorKind(StrEnum):
     OPERATOR = "operator"
     STAFF = "staff"
@@ -16,7 +26,10 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person or process that acts, from where, and with which permissions."""
+    """A person or process that acts, from where, and with which permissions.
+
+    `basis` and `grant_id` say on what ground, and name the emergency access or support grant behind it.
+    """
 
     kind: ActorKind
     id: UUID | None
@@ -24,6 +37,8 @@ class Actor:
     permissions: frozenset[str] = field(default_factory=frozenset)
     address: str | None = None
     request_id: str | None = None
+    basis: Basis | None = None
+    grant_id: UUID | None = None
 
     def may(self, permission: str) -> bool:
         """Tell whether the actor holds a permission."""

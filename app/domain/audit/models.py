@@ -16,10 +16,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core import clock
 from app.core.db import HospitalModel
 from app.core.ids import new_id
+from app.tenancy.models.sealing import LogRetirementColumns, LogSealColumns
+
+
+def _searched(log: str) -> tuple[sa.Index, ...]:
+    """Return the indexes by which a log is searched and sealed."""
+    return (
+        sa.Index(f"ix_{log}_xid", "xid"),
+        sa.Index(f"ix_{log}_actor_id_at", "actor_id", sa.desc("at")),
+        sa.Index(f"ix_{log}_action_at", "action", sa.desc("at")),
+        sa.Index(f"ix_{log}_address_at", "address", sa.desc("at")),
+        sa.Index(f"ix_{log}_request_id", "request_id"),
+    )
 
 
 class LogEntry:
-    """Who, from where, in which request."""
+    """Who, from where, in which request, and on what ground. The last two columns are the database's own to fill."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(primary_key=True, default=clock.now)
@@ -31,6 +43,22 @@ class LogEntry:
     subject_id: Mapped[UUID | None]
     address: Mapped[str | None]
     request_id: Mapped[str | None]
+    basis: Mapped[str | None]
+    grant_id: Mapped[UUID | None]
+    xid: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.FetchedValue())
+    recorded_at: Mapped[datetime | None] = mapped_column(server_default=sa.FetchedValue())
+
+
+class LogSeal(LogSealColumns, HospitalModel):
+    """A batch of a log as it was when it was sealed. Written by `vien_seal_log` only."""
+
+    __tablename__ = "log_seals"
+
+
+class LogRetirement(LogRetirementColumns, HospitalModel):
+    """A month of a log that was dropped when its time was over. Written by `vien_retire_log_month` only."""
+
+    __tablename__ = "log_retirements"
 
 
 class AuditEntry(LogEntry, HospitalModel):
@@ -44,6 +72,8 @@ class AuditEntry(LogEntry, HospitalModel):
     __table_args__ = (
         sa.Index("ix_audit_log_at", sa.desc("at")),
         sa.Index("ix_audit_log_subject_id_at", "subject_id", sa.desc("at")),
+        sa.Index("ix_audit_log_patient_id_at", "patient_id", sa.desc("at")),
+        *_searched("audit_log"),
         {"postgresql_partition_by": "RANGE (at)"},
     )
 
@@ -58,6 +88,7 @@ class AccessEntry(LogEntry, HospitalModel):
     __table_args__ = (
         sa.Index("ix_access_log_at", sa.desc("at")),
         sa.Index("ix_access_log_patient_ids", "patient_ids", postgresql_using="gin"),
+        *_searched("access_log"),
         {"postgresql_partition_by": "RANGE (at)"},
     )
 

@@ -94,4 +94,6 @@ def _who(actor: Actor, action: str, subject_type: str, subject_id: UUID | None) 
         "subject_id": subject_id,
         "address": actor.address,
         "request_id": actor.request_id,
+        "basis": actor.basis.value if actor.basis else None,
+        "grant_id": actor.grant_id,
     }

@@ -114,9 +114,14 @@ class PlatformAuditEntry(CentralModel):
     risk: Mapped[str] = mapped_column(default="low", server_default="low")
     address: Mapped[str | None]
     request_id: Mapped[str | None]
+    xid: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.FetchedValue())
+    recorded_at: Mapped[datetime | None] = mapped_column(server_default=sa.FetchedValue())
 
     __table_args__ = (
         sa.Index("ix_platform_audit_log_at", sa.desc("at")),
         sa.Index("ix_platform_audit_log_hospital_id_at", "hospital_id", sa.desc("at")),
+        sa.Index("ix_platform_audit_log_actor_id_at", "actor_id", sa.desc("at")),
+        sa.Index("ix_platform_audit_log_action_at", "action", sa.desc("at")),
+        sa.Index("ix_platform_audit_log_xid", "xid"),
         {"postgresql_partition_by": "RANGE (at)"},
     )

@@ -1,0 +1,1 @@
+"""Seals over append-only logs: what is hashed, how it is chained, and how it is held against the rows again."""
