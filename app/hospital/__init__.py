@@ -10,6 +10,7 @@ hospital = Blueprint("hospital", __name__, url_prefix="/hospital")
 guard(hospital)
 
 from app.hospital import (  # noqa: E402
+    administration,
     allergies,
     consultations,
     data_safety,
@@ -30,6 +31,7 @@ from app.hospital import (  # noqa: E402
 hospital.context_processor(lambda: {"words": wording})
 
 __all__ = [
+    "administration",
     "allergies",
     "consultations",
     "data_safety",

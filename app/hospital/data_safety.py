@@ -10,14 +10,20 @@ from app.core.logging import get_logger
 from app.core.permissions import requires
 from app.domain.identity.permissions import VIEW_DATA_SAFETY
 from app.hospital import hospital
+from app.hospital.administration import declare_administration
 from app.tenancy.binding import bound_hospital
 from app.tenancy.restores.queries import DataSafety, read_data_safety
-from app.web.menu import declare_menu
 from app.web.render import render
 
 log = get_logger(__name__)
 
-declare_menu("hospital.data_safety_show", _l("Data safety"), "shield-check", VIEW_DATA_SAFETY, 90)
+declare_administration(
+    "hospital.data_safety_show",
+    _l("Data safety"),
+    _l("When the data was backed up, and when a restore was proven"),
+    VIEW_DATA_SAFETY,
+    90,
+)
 
 
 @hospital.get("/data-safety")

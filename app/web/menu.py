@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import g, request, url_for
 
 from app.core.errors import Text
 from app.core.permissions import Permission
-from app.web.principals import find_principal
+from app.web.principals import Principal, find_principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,9 @@ class _Declared:
     endpoint: str
     label: Text
     icon: str
-    permission: Permission
+    may_see: Callable[[Principal], bool]
     position: int
+    is_active: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,24 @@ _entries: dict[str, _Declared] = {}
 
 def declare_menu(endpoint: str, label: Text, icon: str, permission: Permission, position: int) -> None:
     """Put a view into its portal's menu, for those who hold the permission."""
-    _entries[endpoint] = _Declared(endpoint.split(".", 1)[0], endpoint, label, icon, permission, position)
+    declare_menu_when(endpoint, label, icon, lambda principal: principal.may(permission.code), position)
+
+
+def declare_menu_when(
+    endpoint: str,
+    label: Text,
+    icon: str,
+    may_see: Callable[[Principal], bool],
+    position: int,
+    *,
+    is_active: Callable[[], bool] = lambda: False,
+) -> None:
+    """Put a view into its portal's menu, for those of whom `may_see` says so.
+
+    `is_active` names further pages that lie below the entry than those that begin with its endpoint.
+    """
+    portal = endpoint.split(".", 1)[0]
+    _entries[endpoint] = _Declared(portal, endpoint, label, icon, may_see, position, is_active)
 
 
 def menu() -> list[MenuEntry]:
@@ -44,9 +63,9 @@ def menu() -> list[MenuEntry]:
     principal = find_principal()
     if principal is None:
         return []
-    shown = [e for e in _entries.values() if e.portal == g.portal and principal.may(e.permission.code)]
+    shown = [e for e in _entries.values() if e.portal == g.portal and e.may_see(principal)]
     return [
-        MenuEntry(entry.label, url_for(entry.endpoint), entry.icon, _is_active(entry.endpoint))
+        MenuEntry(entry.label, url_for(entry.endpoint), entry.icon, _is_active(entry.endpoint) or entry.is_active())
         for entry in sorted(shown, key=lambda entry: entry.position)
     ]
 
