@@ -5,6 +5,7 @@ from app.domain.audit import models as audit
 from app.domain.audit import watching as audit_watching
 from app.domain.billing import models as billing
 from app.domain.files import models as files
+from app.domain.gateway import models as gateway
 from app.domain.identity import models as identity
 from app.domain.identity import proofs as identity_proofs
 from app.domain.messages import models as messages
@@ -22,6 +23,7 @@ __all__ = [
     "audit_watching",
     "billing",
     "files",
+    "gateway",
     "identity",
     "identity_proofs",
     "messages",

@@ -2,6 +2,7 @@
 
 from app.core.risks import Risk
 from app.tenancy.models.erasures import PatientErasure
+from app.tenancy.models.gateway import AddressAction, GatewayRule, IpAccessRule, SecurityConfig
 from app.tenancy.models.hospitals import (
     DatabaseCluster,
     Hospital,
@@ -53,6 +54,7 @@ from app.tenancy.models.watching import (
 )
 
 __all__ = [
+    "AddressAction",
     "Alert",
     "AlertRule",
     "AlertState",
@@ -65,6 +67,7 @@ __all__ = [
     "CheckState",
     "DatabaseCluster",
     "DeletionCertificate",
+    "GatewayRule",
     "Grouping",
     "HealthCheck",
     "HealthStatus",
@@ -73,6 +76,7 @@ __all__ = [
     "HospitalDatabase",
     "HospitalLease",
     "HospitalStatus",
+    "IpAccessRule",
     "IsolationCheck",
     "MigrationRun",
     "MigrationState",
@@ -100,6 +104,7 @@ __all__ = [
     "RetiredLogin",
     "Risk",
     "RunStatus",
+    "SecurityConfig",
     "SecurityEvent",
     "StepState",
     "SyncCursor",
