@@ -37,8 +37,8 @@ CODES = ("alpha", "beta")
 ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
-        "alembic_version", "alert_rules", "departments", "hospital_info", "medicines", "permissions", "role_permissions",
-        "roles", "services", "settings",
+        "alembic_version", "alert_rules", "consent_purposes", "consent_texts", "departments", "hospital_info", "medicines",
+        "permissions", "retention_rules", "role_permissions", "roles", "services", "settings",
     },
     "central": {
         "alembic_version", "alert_rules", "database_clusters", "hospital_databases", "hospitals", "platform_permissions",

@@ -51,6 +51,9 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
     )
     deceased_on: Mapped[date | None]
     deleted_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None] = mapped_column(
+        doc="whose data was erased or de-identified; nobody's name stands here"
+    )
 
     __table_args__ = (
         sa.CheckConstraint("cccd ~ '^[0-9]{12}$'", name="cccd_has_12_digits"),
