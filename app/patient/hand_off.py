@@ -11,10 +11,10 @@ from app.config import Settings
 from app.core import clock
 from app.core.permissions import public
 from app.domain.identity.front_door import HandOffRefused, redeem_hand_off
-from app.domain.identity.sessions import find_patient
+from app.domain.identity.totp import is_enrolled
 from app.patient import patient
 from app.patient.identity import note_session
-from app.web.principals import current_actor, start_session
+from app.web.principals import current_actor, open_session
 from app.web.render import see_other
 from app.web.security import limiter
 from app.web.sign_in import SECOND_FACTOR_SECONDS
@@ -27,19 +27,16 @@ def hand_off() -> BaseResponse:
     """Redeem a hand-off; who has a second factor is asked for it next."""
     if not _comes_from_the_platform():
         raise HandOffRefused
-    handed = redeem_hand_off(current_actor(), request.args.get("token", ""), request.headers.get("User-Agent"))
-    if handed.session_token is None:
+    account = redeem_hand_off(request.args.get("token", ""))
+    if is_enrolled(account):
         session["second_factor"] = {
-            "account": str(handed.account.id),
+            "account": str(account.id),
             "until": clock.now().timestamp() + SECOND_FACTOR_SECONDS,
             "next": "",
         }
         return see_other(url_for("patient.second_factor"))
-    signed_in = find_patient(handed.session_token)
-    if signed_in is None:
-        raise HandOffRefused
-    start_session(handed.session_token, signed_in)
-    note_session(current_actor(), "session.begin", handed.account)
+    open_session(account)
+    note_session(current_actor(), "session.begin", account)
     return see_other(url_for("patient.home"))
 
 

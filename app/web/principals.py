@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask import Flask, g, request, session
@@ -17,9 +17,12 @@ from flask_login import current_user as _current_user
 from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.errors import NotSignedIn
+from app.domain.identity.browsers import is_new_device
+from app.domain.identity.new_devices import tell_of_new_device
 from app.domain.identity.sessions import SignedIn, begin_session, find_operator, find_patient, find_staff, renew_token
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import request_id
+from app.web.devices import know_device
 
 FINDERS: dict[str, Callable[..., SignedIn | None]] = {
     "admin": find_operator,
@@ -96,14 +99,27 @@ def start_session(token: str, signed_in: SignedIn) -> None:
     login_user(Principal(g.portal, _bound_code(), token, signed_in))
 
 
-def open_session(account_id: UUID, second_factor: str | None = None) -> None:
-    """Begin a session row for who has just proven to be somebody, and let the browser carry its token."""
-    agent = request.headers.get("User-Agent")
-    token = begin_session(g.portal, current_actor(), account_id, user_agent=agent, second_factor=second_factor)
+def open_session(account: Any, second_factor: str | None = None) -> None:
+    """Begin a session row for who has just proven to be somebody, and let the browser carry its token.
+
+    Where the account is used for the first time from this device, its owner is told.
+    """
+    agent, device = request.headers.get("User-Agent"), know_device()
+    is_new = is_new_device(g.portal, account.id, device)
+    token = begin_session(
+        g.portal,
+        current_actor(),
+        account.id,
+        user_agent=agent,
+        second_factor=second_factor,
+        device_hash=device,
+    )
     signed_in = FINDERS[g.portal](token)
     if signed_in is None:
         raise RuntimeError("a session that was just begun is not found")
     start_session(token, signed_in)
+    if is_new:
+        tell_of_new_device(current_actor(), g.portal, account, agent)
 
 
 def renew_session(principal: Principal, *, proven: bool = False) -> Principal:

@@ -1,4 +1,4 @@
-"""Signing in and out, the same steps for every portal: password, second factor where enrolled, session row."""
+"""Signing in and out, the same steps for every portal: password, second factor, session row; or a passkey alone."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, g, request, session, url_for
+from flask import Blueprint, flash, g, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
-from app.core import clock
 from app.core.actor import Actor
-from app.core.crypto import Keyring
 from app.core.errors import InvalidValue, TooManyAttempts
 from app.core.i18n import _, _l
-from app.core.ids import parse_id
 from app.core.permissions import public
+from app.core.risks import Risk
 from app.domain.identity import sessions as identity_sessions
-from app.domain.identity.sign_in import check_code
-from app.domain.identity.totp import is_enrolled
+from app.domain.identity.passkeys import PasskeyRefused
+from app.domain.identity.second_factor import find_by_passkey, has_second_factor, must_enrol
+from app.domain.identity.sign_in import forgive_failures
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import at_front_door
 from app.web.forms import Form
+from app.web.half_signed_in import ENROLMENT_SECONDS, remember_half
 from app.web.noting import note_security
+from app.web.passkeys import SIGN_IN, answered, ask
 from app.web.principals import current_actor, end_session, find_principal, open_session
 from app.web.render import render, see_other
 from app.web.security import account_key, limiter
 from app.web.targets import local_target
-
-SECOND_FACTOR_SECONDS = 300
 
 
 class SignInForm(Form):
@@ -50,16 +49,6 @@ class SignInForm(Form):
     next = HiddenField()
 
 
-class SecondFactorForm(Form):
-    """The code that the authenticator app shows."""
-
-    code = StringField(
-        _l("Six-digit code"),
-        validators=[DataRequired(_l("Enter the code that your authenticator app shows.")), Length(max=10)],
-        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Portal:
     """What differs between the portals' sign-ins."""
@@ -72,14 +61,8 @@ class Portal:
     front_door: str | None = None
 
 
-def keyring() -> Keyring:
-    """Return the application's keys."""
-    ring: Keyring = current_app.extensions["keyring"]
-    return ring
-
-
 def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
-    """Give a portal its sign-in, second-factor and sign-out pages."""
+    """Give a portal its sign-in and sign-out pages."""
 
     @blueprint.route("/sign-in", methods=["GET", "POST"])
     @public
@@ -96,29 +79,32 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
                 account = portal.check(form.username.data, form.password.data)
             except (InvalidValue, TooManyAttempts) as error:
                 note_security("sign_in.failed", subject_type="account", subject_id=getattr(error, "account_id", None))
-                return _refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
-            return _password_accepted(portal, account, form.next.data)
+                return refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
+            return after_password(portal, account, form.next.data)
         return render(f"{blueprint.name}/identity/sign_in.html", form=form, status=422 if form.errors else 200)
 
     if portal.front_door:
         at_front_door(sign_in)
 
-    @blueprint.route("/second-factor", methods=["GET", "POST"])
+    @blueprint.post("/sign-in/challenge")
     @public
-    @limiter.limit("10/minute", methods=["POST"])
-    def second_factor() -> BaseResponse:
-        account = _half_signed_in(portal)
-        if account is None:
-            return see_other(url_for(f"{blueprint.name}.sign_in"))
-        form = SecondFactorForm()
-        if form.validate_on_submit():
-            try:
-                check_code(keyring(), account, form.code.data)
-            except (InvalidValue, TooManyAttempts) as error:
-                note_security("second_factor.failed", subject_type="account", subject_id=account.id)
-                return _refused(f"{blueprint.name}/identity/second_factor.html", form, "code", error)
-            return complete_sign_in(portal, account, session.get("second_factor", {}).get("next"))
-        return render(f"{blueprint.name}/identity/second_factor.html", form=form, status=422 if form.errors else 200)
+    @limiter.limit("30/minute")
+    def sign_in_challenge() -> dict[str, Any]:
+        return ask(SIGN_IN)
+
+    @blueprint.post("/sign-in/passkey")
+    @public
+    @limiter.limit("30/minute")
+    def sign_in_passkey() -> BaseResponse:
+        try:
+            account = portal.find_account(find_by_passkey(blueprint.name, answered(SIGN_IN)))
+            if account is None or account.disabled_at is not None or getattr(account, "deleted_at", None) is not None:
+                raise PasskeyRefused(field="answer")
+        except PasskeyRefused as error:
+            note_passkey_refused(error, "sign_in.failed")
+            form = portal.form(next=request.form.get("next", ""), formdata=None)
+            return refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
+        return complete_sign_in(portal, account, request.form.get("next"), "passkey")
 
     @blueprint.post("/sign-out")
     @public
@@ -134,9 +120,23 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
         return response
 
 
-def complete_sign_in(portal: Portal, account: Any, wanted: str | None) -> BaseResponse:
+def after_password(portal: Portal, account: Any, wanted: str | None) -> BaseResponse:
+    """Go on with somebody whose password was right: to the second factor, to setting one up, or in."""
+    if has_second_factor(account):
+        remember_half(account, wanted)
+        return see_other(url_for(f"{g.portal}.second_factor"))
+    if must_enrol(account):
+        remember_half(account, wanted, ENROLMENT_SECONDS)
+        return see_other(url_for(f"{g.portal}.second_factor_new"))
+    return complete_sign_in(portal, account, wanted)
+
+
+def complete_sign_in(
+    portal: Portal, account: Any, wanted: str | None, second_factor: str | None = None
+) -> BaseResponse:
     """Begin the session row, give the browser its token, and go where it wanted to."""
-    open_session(account.id)
+    forgive_failures(account)
+    open_session(account, second_factor)
     portal.record(current_actor(), "session.begin", account)
     return see_other(safe_target(wanted) or url_for(portal.home))
 
@@ -146,28 +146,17 @@ def safe_target(wanted: str | None) -> str | None:
     return local_target(wanted, f"{request.script_root}/{g.portal}/")
 
 
-def _password_accepted(portal: Portal, account: Any, wanted: str | None) -> BaseResponse:
-    if not is_enrolled(account):
-        return complete_sign_in(portal, account, wanted)
-    session["second_factor"] = {
-        "account": str(account.id),
-        "until": clock.now().timestamp() + SECOND_FACTOR_SECONDS,
-        "next": wanted or "",
-    }
-    return see_other(url_for(f"{g.portal}.second_factor"))
+def note_passkey_refused(error: PasskeyRefused, kind: str = "second_factor.failed") -> None:
+    """Write down that a passkey was not accepted; one whose counter went back may have been copied."""
+    risk = Risk.HIGH if error.reason == "counter" else None
+    details = {"factor": "passkey", "reason": error.reason}
+    note_security(kind, subject_type="account", subject_id=error.account_id, details=details, risk=risk)
 
 
-def _half_signed_in(portal: Portal) -> Any | None:
-    pending = session.get("second_factor")
-    if not pending or pending["until"] < clock.now().timestamp():
-        return None
-    account_id = parse_id(pending["account"])
-    return portal.find_account(account_id) if account_id else None
-
-
-def _refused(template: str, form: Form, field: str, error: InvalidValue | TooManyAttempts) -> BaseResponse:
+def refused(template: str, form: Form, field: str, error: InvalidValue | TooManyAttempts, **shown: Any) -> BaseResponse:
+    """Show a form again with what was wrong about it."""
     form.add_error(field, error)
-    response = render(template, form=form, status=type(error).status)
+    response = render(template, form=form, status=type(error).status, **shown)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

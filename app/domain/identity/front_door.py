@@ -27,9 +27,7 @@ from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import PatientSession, PatientUser
 from app.domain.identity.passwords import password_fits
-from app.domain.identity.sessions import begin_session
 from app.domain.identity.sign_in import WrongCredentials, check_patient
-from app.domain.identity.totp import is_enrolled
 from app.domain.patients.cccd import parse_cccd
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
@@ -79,14 +77,6 @@ class Choice:
     code: str
     name: str
     account_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOver:
-    """Whose hand-off was redeemed; with a second factor enrolled there is no session yet."""
-
-    account: PatientUser
-    session_token: str | None
 
 
 def parse_identifier(text: str) -> Identifier:
@@ -151,16 +141,12 @@ def begin_hand_off(actor: Actor, code: str, account_id: UUID) -> str:
     return token
 
 
-def redeem_hand_off(actor: Actor, token: str, user_agent: str | None) -> HandedOver:
+def redeem_hand_off(token: str) -> PatientUser:
     """Use up a hand-off at the bound hospital; raises HandOffRefused for one used, expired or made elsewhere.
 
-    Without a second factor it becomes the session; with one it ends, and the code has to be asked for.
+    Whose it is has a session afterwards, or is asked for the second factor first.
     """
-    account = _use_up(token)
-    if is_enrolled(account):
-        return HandedOver(account, None)
-    session_token = begin_session("patient", actor, account.id, user_agent=user_agent)
-    return HandedOver(account, session_token)
+    return _use_up(token)
 
 
 def _find_hospitals(index: BlindIndex, identifier: Identifier) -> list[str]:
@@ -206,7 +192,7 @@ def _use_up(token: str) -> PatientUser:
             PatientSession.handoff_expires_at > now,
             PatientSession.ended_at.is_(None),
         )
-        .values(ended_at=now)
+        .values(ended_at=now, ended_reason="handed_over")
         .returning(PatientSession.patient_user_id)
     )
     account = db.session.get(PatientUser, account_id) if account_id else None

@@ -18,6 +18,7 @@ from app.tenancy.registry import HospitalEntry
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages"
 LOCALES = ("vi", "en")
 REMINDER, CONFIRMATION, INVITATION = "reminder", "confirmation", "invitation"
+NEW_DEVICE, FACTOR_RESET = "new_device", "factor_reset"
 # What opens something is not kept once it was sent.
 SECRET = frozenset({INVITATION})
 

@@ -19,8 +19,10 @@ COLUMNS = {
 def upgrade() -> None:
     for name, kind in COLUMNS.items():
         op.add_column("platform_sessions", sa.Column(name, kind, nullable=True))
+    op.execute("GRANT DELETE ON platform_sessions TO vien_central_app")  # what ended months ago is forgotten
 
 
 def downgrade() -> None:
+    op.execute("REVOKE DELETE ON platform_sessions FROM vien_central_app")
     for name in reversed(COLUMNS):
         op.drop_column("platform_sessions", name)

