@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 APP = Path(__file__).parents[2] / "app"
 AREAS = {
     "core": ["core", "tenancy", "web", "jobs", "templates/layouts", "templates/components", "templates/errors",
-             "templates/messages", "templates/landing", "templates/account"],
+             "templates/messages", "templates/landing", "templates/security", "templates/account"],
     "domain": ["domain"],
     "admin": ["admin", "templates/admin"],
     "hospital": ["hospital", "templates/hospital"],

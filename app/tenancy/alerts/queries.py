@@ -11,7 +11,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.db import db
+from app.core.errors import NotFound
 from app.core.risks import Risk, at_least
+from app.tenancy.alerts.raising import events_of
 from app.tenancy.alerts.watched import Watched
 from app.tenancy.models import AlertState, Hospital
 from app.tenancy.paging import Page
@@ -57,9 +59,18 @@ def list_resolved(watched: Watched, page: int) -> Page[Any]:
     return _page(query, [watched.alerts.opened_at.desc(), watched.alerts.id], page)
 
 
-def get_alert(watched: Watched, alert_id: UUID) -> Any | None:
-    """Return an alert with its rule's name, or None."""
-    return db.session.execute(_with_rule(watched).where(watched.alerts.id == alert_id)).one_or_none()
+def get_alert(watched: Watched, alert_id: UUID) -> Any:
+    """Return an alert with its rule's name; raises NotFound."""
+    row = db.session.execute(_with_rule(watched).where(watched.alerts.id == alert_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def list_counted(watched: Watched, alert: Any) -> Sequence[Any]:
+    """Return the newest events that an alert counts."""
+    rule = db.session.get_one(watched.rules, alert.rule_id)
+    return db.session.scalars(events_of(watched, rule, alert).limit(PER_PAGE)).all()
 
 
 def list_rules(watched: Watched) -> Sequence[Any]:
@@ -71,11 +82,10 @@ def list_rules(watched: Watched) -> Sequence[Any]:
 def list_events(watched: Watched, wanted: EventFilter, page: int) -> Page[Any]:
     """Return events, the newest first."""
     events = watched.events
-    query = sa.select(events)
+    query = sa.select(*events.__table__.columns)
     if watched.has_hospitals:
-        query = query.add_columns(Hospital.code, Hospital.display_name).outerjoin(
-            Hospital, Hospital.id == events.hospital_id
-        )
+        query = query.add_columns(Hospital.code.label("hospital_code"), Hospital.display_name.label("hospital_name"))
+        query = query.outerjoin(Hospital, Hospital.id == events.hospital_id)
         if wanted.hospital_id is not None:
             query = query.where(events.hospital_id == wanted.hospital_id)
     if wanted.kind:
@@ -93,10 +103,10 @@ def list_events(watched: Watched, wanted: EventFilter, page: int) -> Page[Any]:
 
 def _with_rule(watched: Watched) -> sa.Select[Any]:
     alerts, rules = watched.alerts, watched.rules
-    query = sa.select(alerts, rules.name.label("rule_name"), rules.counted_by)
+    query = sa.select(*alerts.__table__.columns, rules.name.label("rule_name"), rules.counted_by)
     query = query.join(rules, rules.id == alerts.rule_id)
     if watched.has_hospitals:
-        query = query.add_columns(Hospital.code, Hospital.display_name)
+        query = query.add_columns(Hospital.code.label("hospital_code"), Hospital.display_name.label("hospital_name"))
         query = query.outerjoin(Hospital, Hospital.id == alerts.hospital_id)
     return query
 

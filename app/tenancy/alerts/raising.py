@@ -94,6 +94,17 @@ def _groups(watched: Watched, rule: Any, now: datetime) -> list[Group]:
     ]
 
 
+def events_of(watched: Watched, rule: Any, alert: Any) -> sa.Select[Any]:
+    """Return the query of the events that an alert counts, the newest first."""
+    query = sa.select(watched.events).where(
+        watched.events.at >= alert.first_event_at,
+        watched.events.at <= alert.last_event_at,
+        *_counted(watched, rule),
+        _key(watched, rule.counted_by) == alert.key,
+    )
+    return query.order_by(watched.events.at.desc())
+
+
 def _counted(watched: Watched, rule: Any) -> list[sa.ColumnElement[bool]]:
     """Return which events a rule counts; what has nothing in common with others, such as no subject, it passes by."""
     events = watched.events

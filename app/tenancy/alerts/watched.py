@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
 
 from app.core.db import db
 from app.tenancy.audit import record_platform_change
-from app.tenancy.models import Alert, AlertRule, SecurityEvent
+from app.tenancy.models import Alert, AlertRule, PlatformUser, SecurityEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Watched:
     alerts: Any
     counted_at: Any
     record: Callable[..., None]
+    names_of: Callable[[Collection[UUID]], dict[UUID, str]]
 
     @property
     def has_hospitals(self) -> bool:
@@ -35,4 +39,11 @@ def _record(actor: Any, action: str, **facts: Any) -> None:
     record_platform_change(db.session(), actor, action, **facts)
 
 
-CENTRE = Watched(SecurityEvent, AlertRule, Alert, SecurityEvent.heard_at, _record)
+def _names_of(ids: Collection[UUID]) -> dict[UUID, str]:
+    if not ids:
+        return {}
+    query = sa.select(PlatformUser.id, PlatformUser.full_name).where(PlatformUser.id.in_(ids))
+    return {row.id: row.full_name for row in db.session.execute(query)}
+
+
+CENTRE = Watched(SecurityEvent, AlertRule, Alert, SecurityEvent.heard_at, _record, _names_of)

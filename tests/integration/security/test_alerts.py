@@ -139,10 +139,10 @@ def test_the_standing_alerts_begin_with_what_nobody_has_and_is_worst(inside: Non
     happens("emergency_access.begin")
     happens("audit.tampered")
     raised()
-    mine = next(row.HospitalAlert for row in list_standing(HOSPITAL) if row.HospitalAlert.severity is Risk.CRITICAL)
+    mine = next(row for row in list_standing(HOSPITAL) if row.severity is Risk.CRITICAL)
     with unit_of_work():
         take_alert(HOSPITAL, SOMEBODY, mine.id)
-    assert [row.HospitalAlert.severity for row in list_standing(HOSPITAL)] == [Risk.HIGH, Risk.MEDIUM, Risk.CRITICAL]
+    assert [row.severity for row in list_standing(HOSPITAL)] == [Risk.HIGH, Risk.MEDIUM, Risk.CRITICAL]
 
 
 def test_a_rule_is_changed_by_one_at_a_time_and_checked(inside: None) -> None:
@@ -204,7 +204,7 @@ def test_the_centre_alerts_of_what_a_hospital_told_late(app: Flask, alpha: str) 
             assert raise_alerts(CENTRE)["opened"] == 2  # by what it is, and by how grave
         with unit_of_work():
             rows = list_standing(CENTRE)
-            assert {(row.code, row.Alert.events) for row in rows} == {("alpha", 1)}
+            assert {(row.hospital_code, row.events) for row in rows} == {("alpha", 1)}
 
 
 def test_operators_find_events_by_kind_risk_hospital_and_time(app: Flask) -> None:
