@@ -1,4 +1,8 @@
-"""The same small world in both hospitals: identical ids, different words, so that an equal-id mistake shows."""
+"""The same small world in every hospital: identical ids, different words, so that an equal-id mistake shows.
+
+Every text of a hospital carries its canary, every text about a patient that patient's own, which begins with it. A
+further `series` is the same world under other ids, beside the first: what only one hospital has.
+"""
 
 from __future__ import annotations
 
@@ -15,165 +19,190 @@ from app.domain.appointments.models import AppointmentStatus
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import Role, StaffRole, StaffUser
 from app.domain.identity.passwords import hash_password
+from app.domain.identity.permissions import ROLE_PRESETS
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
-from app.domain.patients.models import AllergyState, PatientAllergy, Sex
+from app.domain.patients.cccd import compose_cccd
+from app.domain.patients.models import AllergyState, Patient, PatientAllergy, Sex
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus, VitalSigns
 from tests.factories import make_appointment, make_patient, make_patient_user, make_schedule
 from tests.factories.people import PASSWORD, department_id
 from tests.support.platform import ACTOR
 
-ROLES = ("doctor", "nurse", "receptionist", "administrator")
+ROLES = tuple(ROLE_PRESETS)
 CANARY = "KHONGDUOCLO"
+DEPARTMENTS = ("NOI", "NGOAI")
+VISITS = {
+    "signed": (-3, AppointmentStatus.COMPLETED),
+    "consulting": (-2, AppointmentStatus.IN_PROGRESS),
+    "arrived": (-1, AppointmentStatus.ARRIVED),
+    "booked": (25, AppointmentStatus.BOOKED),
+}
 
 
-def fixed_id(number: int) -> UUID:
+def fixed_id(number: int, series: int = 0) -> UUID:
     """Return an id that is the same in every hospital."""
-    return UUID(int=0x01900000000070008000000000000000 + number)
+    return UUID(int=0x01900000000070008000000000000000 + 10_000 * series + number)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """The ids of the small world; `canary` is in every text of this hospital and in none of the other's."""
+class Belongings:
+    """One patient with everything that is theirs: the ids, and the words by which it is known again."""
 
-    code: str
     canary: str
-    staff: dict[str, UUID]
     patient_id: UUID
-    other_patient_id: UUID
-    department_id: UUID
-    booked_id: UUID
-    arrived_id: UUID
-    consulting_id: UUID
-    signed_id: UUID
-    draft_record_id: UUID
+    account_id: UUID
+    cccd: str
+    phone: str
+    visits: dict[str, UUID]
     signed_record_id: UUID
+    draft_record_id: UUID
     diagnosis_id: UUID
     prescription_id: UUID
     item_id: UUID
     vital_signs_id: UUID
     allergy_id: UUID
+    message_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ids of the small world; `canary` is in every text of this hospital and in none of another's.
+
+    The first patient is the doctor's; the second one is treated by the other doctor, in another department.
+    """
+
+    code: str
+    canary: str
+    series: int
+    staff: dict[str, UUID]
+    patient: Belongings
+    other: Belongings
+    department_id: UUID
     medicine_id: UUID
-    cccd: str
-    other_cccd: str
 
 
-def build_world(code: str) -> World:
+def build_world(code: str, series: int = 0) -> World:
     """Fill the bound hospital; the ids are fixed, the words carry the hospital's canary."""
     canary = f"{CANARY}{code.upper()}"
-    cccds = ("001180000011", "001080000012")
-    staff = {role: _staff(role, fixed_id(number), canary) for number, role in enumerate(ROLES, start=1)}
-    doctor = staff["doctor"]
-    make_schedule(doctor)
-    patient = make_patient(
-        id=fixed_id(50), full_name=f"Bệnh {canary} Một", sex=Sex.FEMALE, cccd=cccds[0], phone="+84901234567",
-        email=f"{canary.lower()}@example.vn", street=f"12 {canary}", allergy_state=AllergyState.KNOWN,
-    )  # fmt: skip
-    other = make_patient(id=fixed_id(51), full_name=f"Bệnh {canary} Hai", sex=Sex.MALE, cccd=cccds[1])
-    for number, person in enumerate((patient, other)):
-        make_patient_user(person, id=fixed_id(60 + number))
-    allergy = PatientAllergy(id=fixed_id(70), patient_id=patient.id, substance=f"Penicillin {canary}")
-    db.session.add(allergy)
-    visits = _visits(doctor, patient.id, other.id, canary)
-    signed, draft, diagnosis, prescription, item, medicine_id = _records(doctor, patient.id, visits, canary)
-    vitals = VitalSigns(
-        id=fixed_id(80), patient_id=patient.id, appointment_id=visits["signed"], measured_at=clock.now(),
-        measured_by=staff["nurse"], temperature_c=Decimal("37.5"), pulse=80, systolic=120, diastolic=80, note=canary,
-    )  # fmt: skip
-    db.session.add(vitals)
-    db.session.add(
-        OutboundMessage(
-            key=f"test:{canary}",
-            channel=Channel.CONSOLE,
-            template="confirmation",
-            locale="vi",
-            recipient=canary,
-            patient_id=patient.id,
-            subject=canary,
-            body=canary,
-            state=MessageState.SENT,
-        )
-    )
-    record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
+    names = [*ROLES, "other doctor"] if series == 0 else ["doctor", "other doctor"]
+    staff = {name: _staff(name, number, canary, series) for number, name in enumerate(names, start=1)}
+    doctors = (staff["doctor"], staff["other doctor"])
+    for doctor, department in zip(doctors, DEPARTMENTS, strict=True):
+        make_schedule(doctor, department=department)
+    nurse = staff.get("nurse", staff["doctor"])
+    first, second = (_patient(which, doctor, nurse, canary, series) for which, doctor in enumerate(doctors))
     db.session.flush()
     return World(
-        code=code, canary=canary, staff=staff, patient_id=patient.id, other_patient_id=other.id,
-        department_id=department_id(), booked_id=visits["booked"], arrived_id=visits["arrived"],
-        consulting_id=visits["consulting"], signed_id=visits["signed"], draft_record_id=draft,
-        signed_record_id=signed, diagnosis_id=diagnosis, prescription_id=prescription, item_id=item,
-        vital_signs_id=vitals.id, allergy_id=allergy.id, medicine_id=medicine_id, cccd=cccds[0], other_cccd=cccds[1],
+        code=code, canary=canary, series=series, staff=staff, patient=first, other=second,
+        department_id=department_id(), medicine_id=_medicine().id,
     )  # fmt: skip
 
 
-def _staff(role: str, staff_id: UUID, canary: str) -> UUID:
+def _staff(name: str, number: int, canary: str, series: int) -> UUID:
     """Make a member of staff under a fixed id, which the operation for people's use does not take."""
-    db.session.add(
-        StaffUser(
-            id=staff_id,
-            username=role,
-            full_name=f"Nhân viên {canary} {role}",
-            password_hash=hash_password(PASSWORD),
-            department_id=department_id(),
-            specialization=canary,
-        )
+    role = name.rsplit(maxsplit=1)[-1]
+    person = StaffUser(
+        id=fixed_id(number, series),
+        username=(name if series == 0 else f"{name}.{series}").replace(" ", "."),
+        full_name=f"Nhân viên {canary} {name}",
+        password_hash=hash_password(PASSWORD),
+        department_id=department_id(DEPARTMENTS[name.startswith("other")]),
+        specialization=canary,
     )
+    db.session.add(person)
     db.session.flush()
     role_id = db.session.scalars(sa.select(Role.id).where(Role.code == role)).one()
-    db.session.add(StaffRole(staff_id=staff_id, role_id=role_id))
-    return staff_id
+    db.session.add(StaffRole(staff_id=person.id, role_id=role_id))
+    return person.id
 
 
-def _visits(doctor: UUID, patient: UUID, other: UUID, canary: str) -> dict[str, UUID]:
+def _patient(which: int, doctor: UUID, nurse: UUID, canary: str, series: int) -> Belongings:
+    """Make a patient with visits in every state, records, a prescription, vital signs, a message, and a reader."""
+    base, word = 100 * (which + 1), canary + (str(series) if series else "") + ("MOT", "HAI")[which]
+    sex = (Sex.FEMALE, Sex.MALE)[which]
+    number = 11 + which + 10 * series + (sum(canary.encode()) * 100 if which else 0)
+    patient = make_patient(
+        id=fixed_id(base, series), full_name=f"Bệnh {word}", sex=sex, cccd=compose_cccd("001", sex, 1980, number),
+        phone=f"+8490{number:07d}", email=f"{word.lower()}@example.vn", street=f"12 {word}",
+        allergy_state=AllergyState.KNOWN,
+    )  # fmt: skip
+    account = make_patient_user(patient, id=fixed_id(base + 1, series))
+    allergy = PatientAllergy(id=fixed_id(base + 2, series), patient_id=patient.id, substance=f"Penicillin {word}")
+    visits = _visits(doctor, patient.id, DEPARTMENTS[which], word, base, series)
+    vitals = VitalSigns(
+        id=fixed_id(base + 3, series), patient_id=patient.id, appointment_id=visits["signed"], measured_at=clock.now(),
+        measured_by=nurse, temperature_c=Decimal("37.5"), pulse=80, systolic=120, diastolic=80, note=word,
+    )  # fmt: skip
+    message = OutboundMessage(
+        id=fixed_id(base + 4, series), key=f"test:{word}", channel=Channel.CONSOLE, template="confirmation",
+        locale="vi", recipient=word, patient_id=patient.id, subject=word, body=word, state=MessageState.SENT,
+    )  # fmt: skip
+    db.session.add_all([allergy, vitals, message])
+    db.session.flush()
+    signed, draft = (_record(doctor, patient, visits[visit], word, base + 20 + 10 * number, series)
+                     for number, visit in enumerate(("signed", "consulting")))  # fmt: skip
+    _sign(signed)
+    record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
+    return Belongings(
+        canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
+        visits=visits, signed_record_id=signed[0].id, draft_record_id=draft[0].id, diagnosis_id=draft[1].id,
+        prescription_id=draft[2].id, item_id=draft[3].id, vital_signs_id=vitals.id, allergy_id=allergy.id,
+        message_id=message.id,
+    )  # fmt: skip
+
+
+def _visits(doctor: UUID, patient: UUID, department: str, word: str, base: int, series: int) -> dict[str, UUID]:
     start = clock.now().replace(minute=0, second=0, microsecond=0)
-    states = {
-        "signed": (-3, AppointmentStatus.COMPLETED, patient),
-        "consulting": (-2, AppointmentStatus.IN_PROGRESS, patient),
-        "arrived": (-1, AppointmentStatus.ARRIVED, other),
-        "booked": (25, AppointmentStatus.BOOKED, patient),
-    }
     return {
         name: make_appointment(
-            id=fixed_id(100 + number), doctor_id=doctor, patient_id=who, starts_at=start + timedelta(hours=hours),
-            status=status, reason=f"Lý do {canary}", arrived_at=clock.now() if hours < 0 else None,
+            id=fixed_id(base + 10 + number, series), doctor_id=doctor, patient_id=patient, status=status,
+            department_id=department_id(department), starts_at=start + timedelta(hours=hours),
+            reason=f"Lý do {word}", arrived_at=clock.now() if hours < 0 else None,
         ).id
-        for number, (name, (hours, status, who)) in enumerate(states.items())
+        for number, (name, (hours, status)) in enumerate(VISITS.items())
     }  # fmt: skip
 
 
-def _records(
-    doctor: UUID, patient: UUID, visits: dict[str, UUID], canary: str
-) -> tuple[UUID, UUID, UUID, UUID, UUID, UUID]:
-    medicine = db.session.scalars(sa.select(Medicine).order_by(Medicine.code).limit(1)).one()
-    made = []
-    for number, visit in enumerate(("signed", "consulting")):
-        record = MedicalRecord(
-            id=fixed_id(200 + number), series_id=fixed_id(210 + number), patient_id=patient,
-            appointment_id=visits[visit], doctor_id=doctor, complaint=canary, history=canary, assessment=canary,
-            plan=canary,
-        )  # fmt: skip
-        db.session.add(record)
-        db.session.flush()
-        diagnosis = RecordDiagnosis(
-            id=fixed_id(220 + number), record_id=record.id, code="J00", title=f"Viêm mũi họng {canary}",
-            title_en=f"Nasopharyngitis {canary}", kind=DiagnosisKind.PRIMARY,
-        )  # fmt: skip
-        prescription = Prescription(
-            id=fixed_id(230 + number), record_id=record.id, patient_id=patient, doctor_id=doctor
-        )
-        db.session.add_all([diagnosis, prescription])
-        db.session.flush()
-        item = PrescriptionItem(
-            id=fixed_id(240 + number), prescription_id=prescription.id, medicine_id=medicine.id,
-            medicine_name=f"{medicine.name} {canary}", strength=medicine.strength, unit=medicine.unit,
-            route=medicine.route, dose_amount=Decimal(1), times_per_day=2, days=5, quantity=Decimal(10),
-        )  # fmt: skip
-        db.session.add(item)
-        db.session.flush()
-        made.append((record, diagnosis, prescription, item))
-    record, _, prescription, _ = made[0]
+Record = tuple[MedicalRecord, RecordDiagnosis, Prescription, PrescriptionItem]
+
+
+def _record(doctor: UUID, patient: Patient, visit: UUID, word: str, base: int, series: int) -> Record:
+    """Make the draft of a record with a diagnosis and a prescribed medicine."""
+    record = MedicalRecord(
+        id=fixed_id(base, series), series_id=fixed_id(base + 1, series), patient_id=patient.id, appointment_id=visit,
+        doctor_id=doctor, complaint=word, history=word, assessment=word, plan=word,
+    )  # fmt: skip
+    db.session.add(record)
+    db.session.flush()
+    diagnosis = RecordDiagnosis(
+        id=fixed_id(base + 2, series), record_id=record.id, code="J00", title=f"Viêm mũi họng {word}",
+        title_en=f"Nasopharyngitis {word}", kind=DiagnosisKind.PRIMARY,
+    )  # fmt: skip
+    prescription = Prescription(
+        id=fixed_id(base + 3, series), record_id=record.id, patient_id=patient.id, doctor_id=doctor
+    )
+    db.session.add_all([diagnosis, prescription])
+    db.session.flush()
+    medicine = _medicine()
+    item = PrescriptionItem(
+        id=fixed_id(base + 4, series), prescription_id=prescription.id, medicine_id=medicine.id,
+        medicine_name=f"{medicine.name} {word}", strength=medicine.strength, unit=medicine.unit, route=medicine.route,
+        dose_amount=Decimal(1), times_per_day=2, days=5, quantity=Decimal(10),
+    )  # fmt: skip
+    db.session.add(item)
+    db.session.flush()
+    return record, diagnosis, prescription, item
+
+
+def _sign(made: Record) -> None:
+    record, _, prescription, _ = made
     prescription.status, prescription.signed_at = PrescriptionStatus.SIGNED, clock.now()
     db.session.flush()
     record.status, record.is_current = RecordStatus.SIGNED, True
-    record.signed_at, record.signed_by = clock.now(), doctor
+    record.signed_at, record.signed_by = clock.now(), record.doctor_id
     db.session.flush()
-    return record.id, made[1][0].id, made[1][1].id, made[1][2].id, made[1][3].id, medicine.id
+
+
+def _medicine() -> Medicine:
+    return db.session.scalars(sa.select(Medicine).order_by(Medicine.code).limit(1)).one()

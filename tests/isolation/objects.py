@@ -1,0 +1,142 @@
+"""Which objects of the world an address is filled with: one's own, another patient's, another hospital's, portal's.
+
+A new name of an argument is named here, with the object that it means.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+from uuid import UUID
+
+from werkzeug.routing import Rule
+
+from tests.support.world import Belongings, World, fixed_id
+
+
+class Whose(enum.StrEnum):
+    """Whose objects an address is about, seen from the world that is asked."""
+
+    OWN = "own"
+    OTHER_PATIENT = "another patient's"
+    OTHER_HOSPITAL = "another hospital's"
+    OTHER_PORTAL = "another portal's"
+
+
+# What of the arguments below belongs to a patient; the rest is the hospital's or the platform's.
+OF_PATIENTS = {
+    "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
+    "allergy_id",
+}  # fmt: skip
+
+
+def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
+    """Return the objects of one patient by the names of arguments."""
+    return {
+        "appointment_id": theirs.visits[visit_for(rule)],
+        "patient_id": theirs.patient_id,
+        "record_id": theirs.signed_record_id if rule.rule.endswith("/amend") else theirs.draft_record_id,
+        "diagnosis_id": theirs.diagnosis_id,
+        "prescription_id": theirs.prescription_id,
+        "item_id": theirs.item_id,
+        "vitals_id": theirs.vital_signs_id,
+        "allergy_id": theirs.allergy_id,
+    }
+
+
+def visit_for(rule: Rule) -> str:
+    """Return the state of the visit that an address is about, so that what it does can be done."""
+    if rule.endpoint in ("hospital.consultations_start",):
+        return "arrived"
+    if rule.rule.endswith(("/cancel", "/check-in", "/booked")):
+        return "booked"
+    return "signed"
+
+
+def hospitals_objects(world: World) -> dict[str, Any]:
+    """Return the objects of a hospital that belong to no patient."""
+    return {
+        "department_id": world.department_id,
+        "doctor_id": world.staff["doctor"],
+        "medicine_id": world.medicine_id,
+        "staff_id": world.staff["doctor"],
+    }
+
+
+def platforms_objects(rule: Rule) -> dict[str, Any]:
+    """Return the objects of the platform, and what is no object."""
+    nothing = fixed_id(9999)
+    return {
+        "hospital_id": nothing,
+        "operation_id": nothing,
+        "backup_id": nothing,
+        "name": str(nothing),
+        "token": "no-token-of-any-invitation",
+        "code": "beta",
+        "portal": rule.rule.split("/")[1] if rule.endpoint != "web.set_locale" else "hospital",
+    }
+
+
+def values_for(rule: Rule, worlds: dict[str, World], whose: Whose = Whose.OWN) -> dict[str, Any]:
+    """Return the object for every argument of a route; fails for an argument that nobody has named yet."""
+    here = worlds["elsewhere"] if whose is Whose.OTHER_HOSPITAL else worlds["here"]
+    theirs = here.other if whose is Whose.OTHER_PATIENT else here.patient
+    named = {**platforms_objects(rule), **hospitals_objects(here), **patients_objects(theirs, rule)}
+    unknown = set(rule.arguments) - set(named)
+    assert not unknown, f"{rule.rule} takes {unknown}: name its object in tests/isolation/objects.py"
+    values = {name: named[name] for name in rule.arguments}
+    if whose is Whose.OTHER_HOSPITAL and "code" in values:
+        values["code"] = "nowhere"
+    if whose is Whose.OTHER_PORTAL:
+        return {name: _of_another_portal(name, value, here) for name, value in values.items()}
+    return values
+
+
+def query_for(worlds: dict[str, World], whose: Whose = Whose.OWN) -> dict[str, str]:
+    """Return what every GET asks for in its query: whoever searches finds patients, whoever books has chosen."""
+    here = worlds["elsewhere"] if whose is Whose.OTHER_HOSPITAL else worlds["here"]
+    theirs = here.other if whose is Whose.OTHER_PATIENT else here.patient
+    return {
+        "q": "Bệnh",
+        "diagnosis_q": "viem mui",
+        "medicine_q": "para",
+        "department": str(here.department_id),
+        "doctor": str(here.staff["doctor"]),
+        "record": str(theirs.draft_record_id),
+    }
+
+
+def form_for(worlds: dict[str, World], whose: Whose = Whose.OWN) -> dict[str, str]:
+    """Return what every form sends, so that what can be done is done: the first version, and a reason."""
+    return {
+        **query_for(worlds, whose),
+        "version": "1",
+        "reason": "Lý do thử nghiệm",
+        "note": "Ghi chú thử nghiệm",
+        "code": "J00",
+        "language": "vi",
+        "locale": "vi",
+    }
+
+
+def kinds_of_object(rule: Rule) -> list[Whose]:
+    """Return whose objects a route can be asked about."""
+    kinds = [Whose.OWN]
+    if OF_PATIENTS & rule.arguments:
+        kinds.append(Whose.OTHER_PATIENT)
+    if _names_objects(rule):
+        kinds += [Whose.OTHER_HOSPITAL, Whose.OTHER_PORTAL]
+    return kinds
+
+
+def _names_objects(rule: Rule) -> bool:
+    return bool(rule.arguments - {"portal", "token", "name"})
+
+
+def _of_another_portal(name: str, value: Any, world: World) -> Any:
+    """Return the id of something that another portal is about: an account, or a patient."""
+    if name == "code":
+        return "platform"
+    if not isinstance(value, UUID):
+        return value
+    return world.patient.account_id if name in OF_PATIENTS else world.patient.patient_id
