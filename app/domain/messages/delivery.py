@@ -20,6 +20,7 @@ from app.domain.messages.models import Channel, MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
 from app.domain.messages.rules import CLAIM, pause_after
 from app.domain.messages.templates import SECRET
+from app.domain.privacy.consents import REMINDERS, may_use
 from app.tenancy.binding import bound_hospital
 
 log = get_logger(__name__)
@@ -91,6 +92,8 @@ def _take() -> tuple[UUID, Channel, Letter] | None:
 def _makes_sense(message: OutboundMessage) -> bool:
     if message.appointment_id is None:
         return True
+    if message.patient_id is not None and not may_use(message.patient_id, REMINDERS):
+        return False  # refused since it was queued
     appointment = db.session.get_one(Appointment, message.appointment_id)
     return appointment.status is AppointmentStatus.BOOKED and appointment.starts_at > clock.now()
 

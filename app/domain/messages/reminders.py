@@ -21,6 +21,7 @@ from app.domain.messages.operations import queue_message, withdraw_messages
 from app.domain.messages.rules import due_times
 from app.domain.messages.templates import CONFIRMATION, REMINDER
 from app.domain.patients.models import Patient
+from app.domain.privacy.consents import REMINDERS, list_allowed, may_use
 from app.tenancy.binding import bound_hospital
 
 log = get_logger(__name__)
@@ -52,7 +53,9 @@ def plan_reminders(actor: Actor, appointment: Appointment, patient: Patient) -> 
 
 
 def queue_confirmation(actor: Actor, appointment: Appointment, patient: Patient) -> None:
-    """Have the patient told that the appointment is booked; a worker is woken when the booking is committed."""
+    """Have the patient told that the appointment is booked, who has not refused messages; a worker is woken."""
+    if not may_use(patient.id, REMINDERS):
+        return
     channel, recipient = choose_channel(patient)
     key = f"{CONFIRMATION}:{appointment.id}:{channel.value}"
     queue_message(
@@ -102,8 +105,10 @@ def queue_due_reminders(limit: int = AT_ONCE) -> int:
     )
     taken = db.session.execute(query).all()
     reminded: set[UUID] = set()
+    allowed = list_allowed({patient.id for _, _, patient in taken}, REMINDERS)
     for reminder, appointment, patient in taken:
-        reminder.state = _settle(reminder, appointment, patient, superseded=appointment.id in reminded)
+        dropped = appointment.id in reminded or patient.id not in allowed
+        reminder.state = _settle(reminder, appointment, patient, dropped=dropped)
         if reminder.state is ReminderState.SENT:
             reminder.sent_at = clock.now()
             reminded.add(appointment.id)
@@ -111,10 +116,10 @@ def queue_due_reminders(limit: int = AT_ONCE) -> int:
 
 
 def _settle(
-    reminder: AppointmentReminder, appointment: Appointment, patient: Patient, *, superseded: bool
+    reminder: AppointmentReminder, appointment: Appointment, patient: Patient, *, dropped: bool
 ) -> ReminderState:
     """Queue the reminder's message where it still makes sense, and return what becomes of the reminder."""
-    if appointment.status is not AppointmentStatus.BOOKED or superseded:
+    if appointment.status is not AppointmentStatus.BOOKED or dropped:
         return ReminderState.CANCELLED
     if appointment.starts_at <= clock.now():
         log.warning("reminder too late, not sent", reminder=str(reminder.id))
