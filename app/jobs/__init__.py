@@ -9,14 +9,17 @@ from typing import Protocol
 from flask import Flask
 
 from app.jobs import (  # noqa: F401 (they register their jobs)
+    audit,
     backups,
     credentials,
     ending,
     health,
+    letters,
     moving,
     operations,
     partitions,
     presets,
+    privacy,
     reminders,
     restores,
     rounds,

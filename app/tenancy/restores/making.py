@@ -35,6 +35,7 @@ from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_res
 from app.tenancy.restores.hooks import Restored, list_carriers, list_followers, list_preparers
 from app.tenancy.restores.sources import Source
 from app.tenancy.restores.verifying import check_identity, check_revision, compare, read_revision
+from app.tenancy.sealing.sealer import continue_logs
 from app.tenancy.swapping import NewHome, exchange
 
 log = get_logger(__name__)
@@ -151,6 +152,7 @@ def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, A
     carried = _read_carried(restored.hospital_id, target)
     if migrate:
         cluster.migrate(target.database, "hospital")
+    continue_logs(cluster, target.database)
     changed: dict[str, int] = {}
     with cluster.engine(target.database) as engine, bind_template(engine), unit_of_work():
         for (_, write), value in zip(list_carriers(), carried, strict=False):
@@ -191,6 +193,7 @@ def swap(work: Work, target: Target, *, reason: str) -> dict[str, Any]:
 
 def open_to(cluster: Cluster, target: Target, password: str) -> None:
     """Make the role that serves the hospital, or give it a new password, and let nobody else in."""
+    continue_logs(cluster, target.database)
     with cluster.connect() as connection:
         create_login(connection, target.role, password, member_of="vien_app", limit=CONNECTION_LIMIT)
         revoke_public(connection, target.database)
