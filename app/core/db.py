@@ -25,6 +25,7 @@ from sqlalchemy.sql import visitors
 from app.core import clock
 from app.core.access_mode import WriteInReadOnlyUnit, is_read_only
 from app.core.ids import new_id
+from app.core.row_scope import current_row_scope
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -111,6 +112,8 @@ class RoutedSession(FlaskSession):
             return bind
         key = _bind_key_of(mapper, clause)
         engine = _resolvers[key]() if key in _resolvers else self._db.engine
+        if key is not None and current_row_scope() is not None:
+            return engine  # a scope stands within a transaction
         return autocommitting(engine) if is_read_only() else engine
 
 
@@ -129,6 +132,17 @@ if TYPE_CHECKING:
     Model = _Declarative
 else:
     Model = db.Model
+
+
+@sa.event.listens_for(db.session.session_factory, "after_begin")
+def _take_on_row_scope(_session: Any, transaction: Any, connection: sa.Connection) -> None:
+    """Begin a transaction with a hospital as whoever's rows it may see; a savepoint is within one already."""
+    scope = current_row_scope()
+    if scope is None or transaction.nested or connection.engine.pool is db.engine.pool:
+        return
+    connection.exec_driver_sql(
+        "SELECT set_config(%s, %s, true), set_config('role', %s, true)", (scope.setting, scope.value, scope.role)
+    )
 
 
 @sa.event.listens_for(db.session.session_factory, "before_flush")

@@ -95,6 +95,7 @@ class Cluster:
                 if not role_exists(connection, role):
                     connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
                 connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+            connection.execute("GRANT vien_patient TO vien_app")  # whose transactions take it on for patients' pages
             for database in ("postgres", "template1"):
                 if owns_database(connection, database):
                     revoke_public(connection, database)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, current_app, g, request
 from flask_wtf.csrf import CSRFProtect
 
+from app.core.db import db
 from app.core.errors import Forbidden, NotSignedIn
 from app.core.permissions import missing, required_by, requires_sign_in
-from app.web.principals import find_principal
+from app.core.row_scope import set_row_scope
+from app.domain.identity.row_scope import own_rows_of
+from app.web.principals import Principal, find_principal
 
 csrf = CSRFProtect()
 
@@ -33,8 +36,17 @@ def check_access() -> None:
             raise NotSignedIn
         if missing(required, principal.signed_in.permissions):
             raise Forbidden
+        narrow_to_own_rows(principal)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not _proves_itself():
         csrf.protect()
+
+
+def narrow_to_own_rows(principal: Principal) -> None:
+    """Let a patient's request see that patient's rows only from here on, whatever its queries forget."""
+    if principal.patient_id is None:
+        return
+    db.session.commit()  # that the session is in use; what follows begins in the patient's own scope
+    g.undo.append(set_row_scope(own_rows_of(principal.patient_id)))
 
 
 def _proves_itself() -> bool:

@@ -9,6 +9,7 @@ from flask import Flask, Response
 
 from app.core.access_mode import is_read_only
 from app.core.db import db
+from app.core.row_scope import current_row_scope
 
 
 def init_units(app: Flask) -> None:
@@ -20,7 +21,7 @@ def init_units(app: Flask) -> None:
             response = app.make_response(dispatch())
             if response.status_code >= 400:
                 db.session.rollback()
-            elif is_read_only():
+            elif is_read_only() and current_row_scope() is None:
                 db.session.flush()  # nothing to commit; a change made by mistake is refused here
             else:
                 db.session.commit()
