@@ -16,7 +16,12 @@ from app.domain.identity.sign_in import check_operator
 from app.tenancy.audit import record_platform_change
 from app.tenancy.models import PlatformUser
 from app.web.account import add_account
+from app.web.invitations import add_invitations
+from app.web.own_password import add_own_password
 from app.web.render import see_other
+from app.web.resets import add_resets
+from app.web.second_factor import add_second_factor
+from app.web.second_factor_account import add_own_second_factor
 from app.web.sign_in import Portal, add_sign_in
 
 
@@ -35,13 +40,16 @@ def index() -> BaseResponse:
     return see_other(url_for("admin.hospitals_index"))
 
 
-add_sign_in(
-    admin,
-    Portal(
-        check=check_operator,
-        find_account=_find_account,
-        home="admin.hospitals_index",
-        record=_record,
-    ),
+PORTAL = Portal(
+    check=check_operator,
+    find_account=_find_account,
+    home="admin.hospitals_index",
+    record=_record,
 )
+add_sign_in(admin, PORTAL)
+add_second_factor(admin, PORTAL)
+add_own_second_factor(admin, PORTAL)
 add_account(admin)
+add_own_password(admin)
+add_invitations(admin)
+add_resets(admin)

@@ -16,7 +16,12 @@ from app.domain.identity.models import StaffUser
 from app.domain.identity.sign_in import check_staff
 from app.hospital import hospital
 from app.web.account import add_account
+from app.web.invitations import add_invitations
+from app.web.own_password import add_own_password
 from app.web.render import see_other
+from app.web.resets import add_resets
+from app.web.second_factor import add_second_factor
+from app.web.second_factor_account import add_own_second_factor
 from app.web.sign_in import Portal, add_sign_in
 
 
@@ -35,13 +40,16 @@ def index() -> BaseResponse:
     return see_other(url_for("hospital.today"))
 
 
-add_sign_in(
-    hospital,
-    Portal(
-        check=check_staff,
-        find_account=_find_account,
-        home="hospital.today",
-        record=_record,
-    ),
+PORTAL = Portal(
+    check=check_staff,
+    find_account=_find_account,
+    home="hospital.today",
+    record=_record,
 )
+add_sign_in(hospital, PORTAL)
+add_second_factor(hospital, PORTAL)
+add_own_second_factor(hospital, PORTAL)
 add_account(hospital)
+add_own_password(hospital)
+add_invitations(hospital)
+add_resets(hospital)

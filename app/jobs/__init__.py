@@ -24,6 +24,8 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     restores,
     rounds,
     security,
+    sessions,
+    support,
     sync,
 )
 from app.jobs.schedule import Period, list_periods

@@ -15,6 +15,11 @@ from app.domain.identity.models import PatientUser
 from app.patient import patient
 from app.patient.forms.sign_in import PatientSignInForm
 from app.web.account import add_account
+from app.web.invitations import add_invitations
+from app.web.own_password import add_own_password
+from app.web.resets import add_resets
+from app.web.second_factor import add_second_factor
+from app.web.second_factor_account import add_own_second_factor
 from app.web.sign_in import Portal, add_sign_in
 
 
@@ -29,15 +34,18 @@ def note_session(actor: Actor, action: str, account: Any) -> None:
         session.setdefault("locale", account.locale)
 
 
-add_sign_in(
-    patient,
-    Portal(
-        check=check_patient_at_hospital,
-        find_account=_find_account,
-        home="patient.home",
-        record=note_session,
-        form=PatientSignInForm,
-        front_door="patient.index",
-    ),
+PORTAL = Portal(
+    check=check_patient_at_hospital,
+    find_account=_find_account,
+    home="patient.home",
+    record=note_session,
+    form=PatientSignInForm,
+    front_door="patient.index",
 )
+add_sign_in(patient, PORTAL)
+add_second_factor(patient, PORTAL)
+add_own_second_factor(patient, PORTAL)
 add_account(patient)
+add_own_password(patient)
+add_invitations(patient)
+add_resets(patient)

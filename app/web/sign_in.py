@@ -18,18 +18,21 @@ from app.core.i18n import _, _l
 from app.core.permissions import public
 from app.core.risks import Risk
 from app.domain.identity import sessions as identity_sessions
+from app.domain.identity.changing import note_sign_in
 from app.domain.identity.passkeys import PasskeyRefused
 from app.domain.identity.second_factor import find_by_passkey, has_second_factor, must_enrol
 from app.domain.identity.sign_in import forgive_failures
+from app.domain.support.visiting import leave
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import at_front_door
 from app.web.forms import Form
 from app.web.half_signed_in import ENROLMENT_SECONDS, remember_half
 from app.web.noting import note_security
+from app.web.own_password import note_whether_due
 from app.web.passkeys import SIGN_IN, answered, ask
 from app.web.principals import current_actor, end_session, find_principal, open_session
 from app.web.render import render, see_other
-from app.web.security import account_key, limiter
+from app.web.security import account_key, limiter, sign_ins_per_address
 from app.web.targets import local_target
 
 
@@ -66,7 +69,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.route("/sign-in", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     @limiter.limit("10/minute", key_func=account_key, methods=["POST"])
     def sign_in() -> BaseResponse:
         if portal.front_door and find_bound_hospital() is None:
@@ -103,7 +106,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
         except PasskeyRefused as error:
             note_passkey_refused(error, "sign_in.failed")
             form = portal.form(next=request.form.get("next", ""), formdata=None)
-            return refused(f"{blueprint.name}/identity/sign_in.html", form, "password", error)
+            return refused(f"{blueprint.name}/identity/sign_in.html", form, None, error)
         return complete_sign_in(portal, account, request.form.get("next"), "passkey")
 
     @blueprint.post("/sign-out")
@@ -111,8 +114,11 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     def sign_out() -> BaseResponse:
         principal = find_principal()
         if principal is not None:
-            identity_sessions.end_session(blueprint.name, principal.signed_in.session_id)
-            portal.record(current_actor(), "session.end", principal)
+            if principal.visit is not None:
+                leave(current_actor(), principal.signed_in.session_id, principal.visit.grant_id)
+            else:
+                identity_sessions.end_session(blueprint.name, principal.signed_in.session_id)
+                portal.record(current_actor(), "session.end", principal)
         end_session()
         flash(_("You have signed out."), "status")
         response = see_other(url_for(f"{blueprint.name}.sign_in"))
@@ -138,6 +144,9 @@ def complete_sign_in(
     forgive_failures(account)
     open_session(account, second_factor)
     portal.record(current_actor(), "session.begin", account)
+    note_sign_in(account)
+    if note_whether_due(account):
+        return see_other(url_for(f"{g.portal}.password_edit"))
     return see_other(safe_target(wanted) or url_for(portal.home))
 
 
@@ -153,9 +162,14 @@ def note_passkey_refused(error: PasskeyRefused, kind: str = "second_factor.faile
     note_security(kind, subject_type="account", subject_id=error.account_id, details=details, risk=risk)
 
 
-def refused(template: str, form: Form, field: str, error: InvalidValue | TooManyAttempts, **shown: Any) -> BaseResponse:
-    """Show a form again with what was wrong about it."""
-    form.add_error(field, error)
+def refused(
+    template: str, form: Form, field: str | None, error: InvalidValue | TooManyAttempts, **shown: Any
+) -> BaseResponse:
+    """Show a form again with what was wrong about it, at a field or about all of it."""
+    if field is None:
+        form.form_errors.append(error.message)
+    else:
+        form.add_error(field, error)
     response = render(template, form=form, status=type(error).status, **shown)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)

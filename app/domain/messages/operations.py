@@ -63,6 +63,7 @@ def queue_letter(
     locale: str,
     facts: Mapping[str, str],
     created_by: UUID | None = None,
+    patient_id: UUID | None = None,
 ) -> None:
     """Write an e-mail into the ledger that is about no appointment; once per key."""
     locale = locale if locale in LOCALES else LOCALES[0]
@@ -74,6 +75,7 @@ def queue_letter(
         template=template,
         locale=locale,
         recipient=recipient,
+        patient_id=patient_id,
         subject=words.subject,
         body=words.body,
         state=MessageState.QUEUED,

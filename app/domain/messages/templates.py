@@ -18,9 +18,12 @@ from app.tenancy.registry import HospitalEntry
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages"
 LOCALES = ("vi", "en")
 REMINDER, CONFIRMATION, INVITATION = "reminder", "confirmation", "invitation"
+SUPPORT_REQUEST = "support_request"
 NEW_DEVICE, FACTOR_RESET = "new_device", "factor_reset"
+PASSWORD_RESET, PASSWORD_CHANGED = "password_reset", "password_changed"
+OPERATOR_INVITATION, PATIENT_INVITATION = "operator_invitation", "patient_invitation"
 # What opens something is not kept once it was sent.
-SECRET = frozenset({INVITATION})
+SECRET = frozenset({INVITATION, OPERATOR_INVITATION, PATIENT_INVITATION, PASSWORD_RESET})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from app.tenancy.models.keeping import (
     UptimeDay,
 )
 from app.tenancy.models.ledger import HospitalLease, Operation, OperationState, OperationStep
+from app.tenancy.models.letters import LetterState, PlatformLetter
 from app.tenancy.models.operators import (
     OperatorRole,
     PlatformPermission,
@@ -43,6 +44,7 @@ from app.tenancy.models.proofs import (
 )
 from app.tenancy.models.sealing import AuditCheck, AuditHead, AuditState, PlatformLogRetirement, PlatformLogSeal
 from app.tenancy.models.security import Alert, AlertRule, AlertState, Grouping, SecurityEvent
+from app.tenancy.models.support import SupportRequest, SupportState
 from app.tenancy.models.watching import (
     HealthCheck,
     HealthStatus,
@@ -78,6 +80,7 @@ __all__ = [
     "HospitalStatus",
     "IpAccessRule",
     "IsolationCheck",
+    "LetterState",
     "MigrationRun",
     "MigrationState",
     "Operation",
@@ -89,6 +92,7 @@ __all__ = [
     "PlatformAuditEntry",
     "PlatformFormerPassword",
     "PlatformInvitation",
+    "PlatformLetter",
     "PlatformLogRetirement",
     "PlatformLogSeal",
     "PlatformPasskey",
@@ -107,6 +111,8 @@ __all__ = [
     "SecurityConfig",
     "SecurityEvent",
     "StepState",
+    "SupportRequest",
+    "SupportState",
     "SyncCursor",
     "SyncRun",
     "UptimeDay",

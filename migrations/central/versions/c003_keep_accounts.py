@@ -9,10 +9,14 @@ down_revision = "c002"
 branch_labels = None
 depends_on = None
 
+STATE = sa.Enum(
+    "queued", "sending", "sent", "failed", "unknown", name="letterstate", native_enum=False, create_constraint=True, length=32
+)
+
 GRANTS = """
 GRANT SELECT, INSERT ON platform_password_history TO vien_central_app;
 GRANT SELECT, INSERT, UPDATE ON platform_recovery_codes, platform_passkeys, platform_password_resets,
-    platform_invitations TO vien_central_app;
+    platform_invitations, platform_letters TO vien_central_app;
 """
 
 
@@ -71,11 +75,39 @@ def upgrade() -> None:
             *further,
             sa.UniqueConstraint("token_hash", name=op.f(f"uq_{table}_token_hash")),
         )
+    op.create_table(
+        "platform_letters",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", STATE, nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_platform_letters")),
+        sa.UniqueConstraint("key", name=op.f("uq_platform_letters_key")),
+    )
+    op.create_index(
+        "ix_platform_letters_next_attempt_at",
+        "platform_letters",
+        ["next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'sending')"),
+    )
     op.execute(GRANTS)
 
 
 def downgrade() -> None:
     for table in (
+        "platform_letters",
         "platform_invitations",
         "platform_password_resets",
         "platform_passkeys",
