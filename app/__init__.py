@@ -79,6 +79,7 @@ def _connect(app: Flask, settings: Settings) -> None:
 def _protect(app: Flask, settings: Settings) -> None:
     from app.web.binding import init_binding
     from app.web.errors import init_errors
+    from app.web.gateway import init_gateway
     from app.web.guards import csrf
     from app.web.metrics import init_measuring
     from app.web.principals import init_principals
@@ -89,6 +90,7 @@ def _protect(app: Flask, settings: Settings) -> None:
     init_measuring(app)
     init_sessions(app, settings)
     init_binding(app)
+    init_gateway(app)
     init_principals(app)
     csrf.init_app(app)
     init_security(app, settings)

@@ -26,7 +26,7 @@ from app.web.binding import at_front_door
 from app.web.forms import Form
 from app.web.principals import current_actor
 from app.web.render import render, see_other
-from app.web.security import account_key, limiter
+from app.web.security import account_key, limiter, sign_ins_per_address
 
 REMEMBERED_SECONDS = 300
 KEY = "front_door"
@@ -42,7 +42,7 @@ class Remembered(TypedDict):
 @patient.route("/", methods=["GET", "POST"])
 @at_front_door
 @public
-@limiter.limit("30/minute", methods=["POST"])
+@limiter.limit(sign_ins_per_address, methods=["POST"])
 @limiter.limit("10/minute", key_func=account_key, methods=["POST"])
 def index() -> BaseResponse:
     """Ask who it is; at a hospital, go to the first page, where who is not signed in is asked."""
@@ -63,7 +63,7 @@ def index() -> BaseResponse:
 @patient.route("/choose-hospital", methods=["GET", "POST"])
 @at_front_door
 @public
-@limiter.limit("30/minute", methods=["POST"])
+@limiter.limit(sign_ins_per_address, methods=["POST"])
 def choose_hospital() -> BaseResponse:
     """Let somebody whom several hospitals know say to which one they want."""
     if find_bound_hospital() is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import has_app_context
+
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
@@ -45,5 +47,9 @@ DEFAULTS = {
 
 
 def account_policy(portal: str) -> AccountPolicy:
-    """Return the policy of a portal: of the bound hospital's where one is bound."""
-    return DEFAULTS[portal]
+    """Return the policy of a portal: the platform's, made stricter by the bound hospital where one is bound."""
+    if not has_app_context():
+        return DEFAULTS[portal]
+    from app.tenancy.gateway.store import gateway_of  # which compiles these policies, among other things
+
+    return gateway_of(portal).policy_over(DEFAULTS[portal])
