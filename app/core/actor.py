@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from app.core.permissions import Bounds
+
 
 class Basis(StrEnum):
     """Why somebody may see a patient's data; it stands beside what was looked at and changed."""
@@ -13,6 +15,7 @@ class Basis(StrEnum):
     OWN = "own"
     TREATING = "treating"
     DEPARTMENT = "department"
+    HOSPITAL = "hospital"
     EMERGENCY = "emergency"
     SUPPORT = "support"
 
@@ -28,7 +31,8 @@ class ActorKind(StrEnum):
 class Actor:
     """A person or process that acts, from where, and with which permissions.
 
-    `basis` and `grant_id` say on what ground, and name the emergency access or support grant behind it.
+    `basis` and `grant_id` say on what ground, and name the emergency access or support grant behind it; `bounds` say
+    how far the permissions of a member of staff reach.
     """
 
     kind: ActorKind
@@ -39,6 +43,7 @@ class Actor:
     request_id: str | None = None
     basis: Basis | None = None
     grant_id: UUID | None = None
+    bounds: Bounds | None = None
 
     def may(self, permission: str) -> bool:
         """Tell whether the actor holds a permission."""

@@ -1,15 +1,17 @@
 """The registry of permissions and the mark that every view carries. Denial is the default.
 
-A permission is declared beside the subject that it protects; a view names the ones it needs with `requires`, or
-says `signed_in_only` for people's own accounts and
-`public` where nobody has signed in yet. A route with neither stops the application from starting.
+A permission is declared beside the subject that it protects; a view names the ones it needs with `requires`, or says
+`signed_in_only` for people's own accounts and `public` where nobody has signed in yet. A route with neither stops the
+application from starting. How far a permission reaches is said by bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeVar
+from uuid import UUID
 
 from app.core.errors import Text
 
@@ -25,6 +27,32 @@ class Permission:
     code: str
     portal: str
     title: Text
+
+
+class Scope(StrEnum):
+    """With whose data the permissions of a role count; each includes those after it."""
+
+    HOSPITAL = "hospital"
+    DEPARTMENT = "department"
+    TREATING = "treating"
+
+
+class FieldAccess(StrEnum):
+    """What a role may do with a protected field; each includes those after it."""
+
+    WRITE = "write"
+    READ = "read"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far the permissions of somebody reach: a scope for each, the department, and fields that are closed."""
+
+    staff_id: UUID
+    department_id: UUID | None = None
+    scopes: Mapping[str, Scope] = field(default_factory=dict, hash=False)
+    closed: Mapping[str, FieldAccess] = field(default_factory=dict, hash=False)
 
 
 def declare(code: str, portal: str, title: Text) -> Permission:

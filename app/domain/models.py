@@ -1,5 +1,6 @@
 """Every table of the hospital history, imported once so that its metadata is whole whoever asks first."""
 
+from app.domain.access import models as access
 from app.domain.appointments import models as appointments
 from app.domain.audit import models as audit
 from app.domain.audit import watching as audit_watching
@@ -16,8 +17,10 @@ from app.domain.prescriptions import models as prescriptions
 from app.domain.privacy import models as privacy
 from app.domain.records import models as records
 from app.domain.security import models as security
+from app.domain.support import models as support
 
 __all__ = [
+    "access",
     "appointments",
     "audit",
     "audit_watching",
@@ -34,4 +37,5 @@ __all__ = [
     "privacy",
     "records",
     "security",
+    "support",
 ]

@@ -20,6 +20,7 @@ from app.domain.billing.price_list import STARTING_SERVICES
 from app.domain.identity.administrators import write_first_administrator
 from app.domain.identity.models import Role, RolePermission, StaffPermission
 from app.domain.identity.permissions import ROLE_PRESETS
+from app.domain.identity.role_content import write_role_content
 from app.domain.organisation.models import Department, Setting
 from app.domain.prescriptions.formulary import starting_formulary
 from app.domain.prescriptions.models import Medicine
@@ -42,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def register() -> None:
     """Have every new hospital start with the presets, and given its first administrator."""
-    seeders = (seed_permissions, seed_roles, seed_settings, seed_departments, seed_services, seed_formulary)
+    seeders = (seed_permissions, _seed_roles, seed_settings, seed_departments, seed_services, seed_formulary)
     seeds_new_hospitals(seeders, presets_digest)
     writes_administrators(write_first_administrator)
     restored.register()
@@ -51,7 +52,7 @@ def register() -> None:
 @cache
 def presets_digest() -> str:
     """Return a digest of all that the seeders write."""
-    roles = {code: (name, sorted(permissions)) for code, (name, permissions) in ROLE_PRESETS.items()}
+    roles = {code: (p.name, sorted(p.permissions), p.scope, p.fields) for code, p in ROLE_PRESETS.items()}
     medicines = [asdict(entry) for entry in starting_formulary()]
     services = [asdict(entry) for entry in STARTING_SERVICES]
     permissions = sorted(permission.code for permission in list_permissions("hospital"))
@@ -79,32 +80,35 @@ def give_new_permissions() -> set[str]:
     given = [
         {"role_id": role.id, "permission_code": code}
         for role in roles
-        for code in sorted(ROLE_PRESETS[role.code][1] & new)
+        for code in sorted(ROLE_PRESETS[role.code].permissions & new)
     ]
     if given:
         db.session.execute(insert(RolePermission).on_conflict_do_nothing(), given)
     return new
 
 
-def has_new_permissions() -> bool:
-    """Where this release knows permissions that the hospital does not."""
+def has_new_presets() -> bool:
+    """Where this release knows permissions or roles that the hospital does not."""
     known = set(db.session.scalars(sa.select(StaffPermission.code)))
-    return any(permission.code not in known for permission in list_permissions("hospital"))
+    roles = set(db.session.scalars(sa.select(Role.code)))
+    return any(entry.code not in known for entry in list_permissions("hospital")) or not roles >= set(ROLE_PRESETS)
 
 
-def seed_roles() -> None:
-    """Give the hospital the preset roles that it does not have yet; its own changes to them stay."""
+def seed_roles() -> list[str]:
+    """Give the hospital the preset roles that it does not have yet, and return them; its own changes to others stay."""
     present = set(db.session.scalars(sa.select(Role.code)))
-    for code, (name, permissions) in ROLE_PRESETS.items():
-        if code in present:
-            continue
-        role = Role(code=code, name=name)
+    missing = [code for code in ROLE_PRESETS if code not in present]
+    for code in missing:
+        preset = ROLE_PRESETS[code]
+        role = Role(code=code, name=preset.name, scope=preset.scope)
         db.session.add(role)
         db.session.flush()
-        db.session.execute(
-            sa.insert(RolePermission),
-            [{"role_id": role.id, "permission_code": entry} for entry in permissions],
-        )
+        write_role_content(role.id, preset.permissions, preset.fields)
+    return missing
+
+
+def _seed_roles() -> None:
+    seed_roles()
 
 
 def seed_settings() -> None:

@@ -30,7 +30,7 @@ FIELDS = ("allergy_state", "allergies")
 @requires(RECORD_VITALS)
 def allergies_edit(patient_id: UUID) -> Response:
     """Ask what the patient is allergic to."""
-    patient = open_patient(current_actor(), patient_id, "patient.edit")
+    patient = open_patient(current_actor(), patient_id, "patient.edit", RECORD_VITALS)
     values = _values(patient)
     return _show(AllergiesForm(**values, version=str(patient.version), was=json.dumps(values)), patient)
 
@@ -41,7 +41,7 @@ def allergies_update(patient_id: UUID) -> BaseResponse:
     """Write down what the patient said."""
     form = AllergiesForm()
     if not form.validate_on_submit():
-        return _show(form, open_patient(current_actor(), patient_id, "patient.edit"))
+        return _show(form, open_patient(current_actor(), patient_id, "patient.edit", RECORD_VITALS))
     state, allergies = AllergyState(form.allergy_state.data), parse_allergies(form.allergies.data or "")
     try:
         record_allergies(current_actor(), patient_id, form.version_number, state, allergies)

@@ -43,7 +43,7 @@ def act_on_draft(record_id: UUID, form: ConsultationForm, act: Callable[[], None
     except StaleRecord as error:
         return show_record_conflict(record_id, form, error)
     if wants_fragment():
-        return show_draft(reopen_record(record_id), form, block=block, saved=True)
+        return show_draft(reopen_record(current_actor(), record_id), form, block=block, saved=True)
     searches = {name: form._fields[name].data for name in ("diagnosis_q", "medicine_q") if form._fields[name].data}
     anchor = ANCHORS.get(request.form.get("act", ""), None if block == "state" else block)
     flash(_("Saved."), "success")

@@ -69,7 +69,7 @@ def patients_show(patient_id: UUID) -> Response:
 @requires(VIEW_PATIENTS, VIEW_ACCESS_LOG)
 def patients_access(patient_id: UUID) -> Response:
     """Show who has looked at a patient's data."""
-    patient = open_patient(current_actor(), patient_id, "patient.access")
+    patient = open_patient(current_actor(), patient_id, "patient.access", VIEW_ACCESS_LOG)
     page = list_access(current_actor(), patient_id, str(hospital_zone()), request.args.get("page", 1, type=int))
     return render("hospital/patients/access.html", patient=patient, page=page)
 
@@ -103,7 +103,7 @@ def patients_create() -> BaseResponse:
 @requires(REGISTER_PATIENTS)
 def patients_edit(patient_id: UUID) -> Response:
     """Ask what is to be corrected."""
-    patient = open_patient(current_actor(), patient_id, "patient.edit")
+    patient = open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS)
     values = form_values(patient.details)
     return _show_form(PatientForm(**values, version=str(patient.version), was=json.dumps(values)), patient)
 
@@ -114,14 +114,14 @@ def patients_update(patient_id: UUID) -> BaseResponse:
     """Correct a patient's data, or show the conflict where somebody else has meanwhile."""
     form = PatientForm()
     if not form.validate_on_submit():
-        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit"))
+        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS))
     try:
         update_patient(current_actor(), patient_id, form.version_number, form.details())
     except DuplicateCccd as error:
-        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit"), duplicate=error)
+        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS), duplicate=error)
     except InvalidValue as error:
         form.add_error("full_name", error)
-        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit"))
+        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS))
     except StalePatient as error:
         return _show_conflict(form, patient_id, error.theirs)
     flash(_("The patient's data are saved."), "success")

@@ -17,13 +17,14 @@ from app.core.formats.dates import format_date, format_time, parse_date
 from app.core.i18n import _
 from app.core.ids import parse_id
 from app.core.permissions import requires
+from app.domain.access.reach import visiting
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
 from app.domain.appointments.models import AppointmentStatus, BookedVia
 from app.domain.appointments.operations import book_appointment, cancel_appointment
 from app.domain.appointments.queries import FreeSlot, list_departments, list_doctors, list_free_slots
 from app.domain.appointments.visits import check_in, mark_no_show, open_visit
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
-from app.domain.patients.queries import PatientRow, get_patient, open_patient
+from app.domain.patients.queries import PatientRow, open_patient, read_patient
 from app.hospital import hospital, wording
 from app.hospital.forms.visits import BookingForm
 from app.hospital.forms.vitals import ReasonForm
@@ -85,7 +86,7 @@ def visits_free() -> Response:
 @requires(BOOK_FOR_PATIENTS)
 def visits_new(patient_id: UUID) -> Response:
     """Ask for department, doctor and day; then show the free times."""
-    return _show_booking(open_patient(current_actor(), patient_id), BookingForm())
+    return _show_booking(open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS), BookingForm())
 
 
 @hospital.post("/patients/<uuid:patient_id>/visits")
@@ -95,7 +96,7 @@ def visits_create(patient_id: UUID) -> BaseResponse:
     form = BookingForm()
     department_id, chosen = parse_id(request.args.get("department", "")), _read_slot(form)
     if not form.validate_on_submit() or department_id is None or chosen is None:
-        return _show_booking(open_patient(current_actor(), patient_id), form, failed=True)
+        return _show_booking(open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS), form, failed=True)
     try:
         visit = book_appointment(
             current_actor(),
@@ -113,7 +114,7 @@ def visits_create(patient_id: UUID) -> BaseResponse:
     else:
         flash(_("Visit %(code)s is booked.", code=visit.code), "success")
         return see_other(url_for("hospital.visits_show", appointment_id=visit.id))
-    return _show_booking(open_patient(current_actor(), patient_id), form, failed=True)
+    return _show_booking(open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS), form, failed=True)
 
 
 def _show(appointment_id: UUID, form: ReasonForm) -> Response:
@@ -123,7 +124,7 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
     return render(
         "hospital/visits/show.html",
         visit=visit,
-        patient=get_patient(visit.patient_id),
+        patient=read_patient(current_actor(), visit.patient_id, visiting(current_actor())).patient,
         form=form,
         is_today=local_day(visit.starts_at) == clock.today(hospital_zone()),
         may_cancel=booked and visit.starts_at > clock.now(),

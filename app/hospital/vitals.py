@@ -29,7 +29,7 @@ SHOWN_IN_LIST = 50
 @requires(VIEW_RECORDS)
 def vitals_index(patient_id: UUID) -> Response:
     """Show a patient's measurements, the voided ones with their reason."""
-    patient = open_patient(current_actor(), patient_id, "vitals.view")
+    patient = open_patient(current_actor(), patient_id, "vitals.view", VIEW_RECORDS)
     measurements = list_vitals(patient_id, SHOWN_IN_LIST, with_voided=True)
     valid = [each for each in measurements if each.voided_at is None]
     return render(
@@ -45,7 +45,7 @@ def vitals_index(patient_id: UUID) -> Response:
 @requires(RECORD_VITALS)
 def vitals_new(patient_id: UUID) -> Response:
     """Ask for a measurement; the visit of today that waits for it is found by itself."""
-    patient = open_patient(current_actor(), patient_id, "vitals.view")
+    patient = open_patient(current_actor(), patient_id, "vitals.view", RECORD_VITALS)
     visit_id = find_todays_visit(patient_id)
     return _show_form(VitalsForm(appointment=str(visit_id or "")), patient)
 
@@ -55,7 +55,7 @@ def vitals_new(patient_id: UUID) -> Response:
 def vitals_create(patient_id: UUID) -> BaseResponse:
     """Write a measurement down; the page that follows says what of it is unusual."""
     form = VitalsForm()
-    patient = open_patient(current_actor(), patient_id, "vitals.view")
+    patient = open_patient(current_actor(), patient_id, "vitals.view", RECORD_VITALS)
     values = form.read() if form.validate_on_submit() else None
     if values is None:
         return _show_form(form, patient)
@@ -118,7 +118,7 @@ def _show_form(form: VitalsForm, patient: PatientRow) -> Response:
 
 def _show_void(form: ReasonForm, vitals_id: UUID) -> Response:
     measurement = get_vitals(vitals_id)
-    patient = open_patient(current_actor(), measurement.patient_id, "vitals.view")
+    patient = open_patient(current_actor(), measurement.patient_id, "vitals.view", RECORD_VITALS)
     return render(
         "hospital/vitals/void.html",
         form=form,

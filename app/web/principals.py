@@ -15,11 +15,20 @@ from flask_login import LoginManager, UserMixin, login_user, logout_user
 from flask_login import current_user as _current_user
 
 from app.core import clock
-from app.core.actor import Actor, ActorKind
+from app.core.actor import Actor, ActorKind, Basis
 from app.core.errors import NotSignedIn
 from app.domain.identity.browsers import is_new_device
 from app.domain.identity.new_devices import tell_of_new_device
-from app.domain.identity.sessions import SignedIn, begin_session, find_operator, find_patient, find_staff, renew_token
+from app.domain.identity.sessions import (
+    SignedIn,
+    Visit,
+    begin_session,
+    find_operator,
+    find_patient,
+    find_staff,
+    renew_token,
+)
+from app.domain.support.visiting import MARK, find_visitor
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import request_id
 from app.web.devices import know_device
@@ -58,6 +67,11 @@ class Principal(UserMixin):  # type: ignore[misc]
         return self.signed_in.patient_id
 
     @property
+    def visit(self) -> Visit | None:
+        """Return the visit of an operator inside a hospital, None for everybody who belongs there."""
+        return self.signed_in.visit
+
+    @property
     def role_names(self) -> tuple[str, ...]:
         return self.signed_in.role_names
 
@@ -83,9 +97,15 @@ def _load(user_id: str) -> Principal | None:
     if g.get("asking_who"):
         return None  # the database did not answer when it was asked; the page that says so is nobody's
     g.asking_who = True
-    found = FINDERS[portal](token, in_use=request.args.get("poll") != "1")
+    finder = find_visitor if portal == "hospital" and token.startswith(MARK) else FINDERS[portal]
+    found = finder(token, in_use=not is_polling())
     g.asking_who = False
     return None if found is None else Principal(portal, _bound_code(), token, found)
+
+
+def is_polling() -> bool:
+    """Tell whether a page asks by itself whether there is anything new: that keeps nobody signed in."""
+    return request.args.get("poll") == "1" or "text/event-stream" in request.headers.get("Accept", "")
 
 
 def find_principal() -> Principal | None:
@@ -156,12 +176,15 @@ def current_actor() -> Actor:
     if principal is None:
         return Actor(ActorKind.SYSTEM, None, "anonymous", address=request.remote_addr, request_id=request_id())
     return Actor(
-        kind=KINDS[principal.portal],
+        kind=KINDS[principal.portal] if principal.visit is None else ActorKind.OPERATOR,
         id=principal.id,
         name=principal.name,
         permissions=principal.signed_in.permissions,
         address=request.remote_addr,
         request_id=request_id(),
+        basis=None if principal.visit is None else Basis.SUPPORT,
+        grant_id=None if principal.visit is None else principal.visit.grant_id,
+        bounds=principal.signed_in.bounds,
     )
 
 

@@ -12,11 +12,13 @@ from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.errors import NotFound, StaleVersion
+from app.domain.access.reach import authorise
 from app.domain.appointments import queries, rules
 from app.domain.appointments.errors import NoSuchSlot, OwnOverlap, SlotTaken
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia
 from app.domain.appointments.slots import Slot
 from app.domain.audit.operations import record_change
+from app.domain.identity.permissions import BOOK_FOR_PATIENTS
 from app.domain.messages.reminders import cancel_reminders, plan_reminders, queue_confirmation
 from app.domain.patients.models import Patient
 
@@ -41,6 +43,7 @@ def book_appointment(
     """
     reason = rules.check_reason(reason)
     patient = _get_patient(patient_id)
+    actor = authorise(actor, patient_id, BOOK_FOR_PATIENTS)
     _wait_for_turn(doctor_id, patient_id)
     standing = _find_same(patient_id, doctor_id, starts_at)
     if standing is not None:
@@ -94,6 +97,7 @@ def cancel_appointment(
     appointment = db.session.scalar(query.execution_options(populate_existing=True))
     if appointment is None:
         raise NotFound
+    actor = authorise(actor, appointment.patient_id, BOOK_FOR_PATIENTS)
     if appointment.status is AppointmentStatus.CANCELLED:
         return appointment
     rules.check_cancellable(appointment.status, appointment.starts_at, now=clock.now())

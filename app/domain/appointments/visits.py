@@ -18,10 +18,13 @@ from app.core.db import db
 from app.core.errors import Conflict, NotFound, StaleVersion
 from app.core.formats.dates import format_date
 from app.core.i18n import _l
+from app.domain.access.fields import REASON, may_read
+from app.domain.access.reach import authorise, decide, relation_columns, visiting
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.appointments.worklist import day_bounds
 from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.models import StaffUser
+from app.domain.identity.permissions import CHECK_IN
 from app.domain.organisation.models import Department
 from app.domain.patients.models import Patient
 from app.domain.records.models import MedicalRecord
@@ -77,8 +80,16 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
+def _columns(with_reason: bool) -> list[Any]:
+    hidden = sa.literal("").label("reason")
+    return [hidden if column is Appointment.reason and not with_reason else column for column in _COLUMNS]
+
+
 def open_visit(actor: Actor, appointment_id: UUID) -> Any:
-    """Return a visit with its doctor, department and newest record for somebody to look at; raises VisitNotFound."""
+    """Return a visit with its doctor, department and newest record for somebody to look at.
+
+    Raises VisitNotFound, or PatientOutOfReach.
+    """
     newest = (
         sa.select(MedicalRecord.id)
         .where(MedicalRecord.appointment_id == Appointment.id)
@@ -87,19 +98,22 @@ def open_visit(actor: Actor, appointment_id: UUID) -> Any:
         .scalar_subquery()
     )
     row = db.session.execute(
-        _joined(sa.select(*_COLUMNS, newest.label("record_id"))).where(Appointment.id == appointment_id)
+        _joined(
+            sa.select(*_columns(may_read(actor, REASON.code)), newest.label("record_id"), *relation_columns(actor))
+        ).where(Appointment.id == appointment_id)
     ).one_or_none()
     if row is None:
         raise VisitNotFound
+    ground = decide(actor, visiting(actor), row.patient_id, row[-5:])
     record_access(
-        actor, "visit.view", subject_type="appointment", subject_id=appointment_id, patient_ids=[row.patient_id]
+        ground.acting, "visit.view", subject_type="appointment", subject_id=appointment_id, patient_ids=[row.patient_id]
     )
     return row
 
 
-def list_visits(patient_id: UUID, limit: int) -> list[Any]:
+def list_visits(patient_id: UUID, limit: int, *, with_reason: bool = True) -> list[Any]:
     """Return a patient's visits, the latest first."""
-    query = _joined(sa.select(*_COLUMNS)).where(Appointment.patient_id == patient_id)
+    query = _joined(sa.select(*_columns(with_reason))).where(Appointment.patient_id == patient_id)
     return list(db.session.execute(query.order_by(Appointment.starts_at.desc()).limit(limit)).all())
 
 
@@ -123,6 +137,7 @@ def check_in(actor: Actor, appointment_id: UUID, version: int) -> bool:
     Raises VisitCalledOff, NotOnThisDay, or StaleVersion when the visit was changed since it was read.
     """
     visit = hold_visit(appointment_id)
+    actor = authorise(actor, visit.patient_id, CHECK_IN)
     if visit.status in HERE:
         return False
     if visit.status is not AppointmentStatus.BOOKED:
@@ -140,6 +155,7 @@ def check_in(actor: Actor, appointment_id: UUID, version: int) -> bool:
 def mark_no_show(actor: Actor, appointment_id: UUID, version: int) -> None:
     """Note that a patient did not come; raises NotYetDue before the visit's time, VisitCalledOff, or StaleVersion."""
     visit = hold_visit(appointment_id)
+    actor = authorise(actor, visit.patient_id, CHECK_IN)
     if visit.status is AppointmentStatus.NO_SHOW:
         return
     if visit.status is AppointmentStatus.CANCELLED:

@@ -14,12 +14,16 @@ import sqlalchemy as sa
 
 from app.core.actor import Actor
 from app.core.db import db
+from app.core.permissions import Scope
+from app.domain.access.fields import ALLERGIES, REASON, may_read
+from app.domain.access.reach import bounds_of, open_to_colleagues, visiting, within_reach
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
+from app.domain.identity.permissions import VIEW_APPOINTMENTS
 from app.domain.organisation.models import Department
 from app.domain.paging import Page, offset_of
-from app.domain.patients.models import Patient
+from app.domain.patients.models import AllergyState, Patient
 from app.domain.records.models import MedicalRecord, VitalSigns
 from app.tenancy.binding import bound_hospital
 
@@ -129,9 +133,10 @@ def list_worklist(
         wanted.append(Appointment.doctor_id == doctor_id)
     if department_id is not None:
         wanted.append(Appointment.department_id == department_id)
+    wanted.append(_reach(actor, doctor_id, department_id))
     counts = _count(wanted)
     shown = wanted + ([Appointment.status.in_(list(statuses))] if statuses else [])
-    rows = db.session.execute(_rows(shown, order).limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
+    rows = db.session.execute(_rows(actor, shown, order).limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
     total = sum(count for status, count in counts.items() if not statuses or status in statuses)
     record_access(
         actor, "worklist.view", subject_type="worklist", subject_id=None, patient_ids=[row.patient_id for row in rows]
@@ -140,18 +145,45 @@ def list_worklist(
 
 
 def _count(wanted: list[sa.ColumnElement[bool]]) -> dict[AppointmentStatus, int]:
-    query = sa.select(Appointment.status, sa.func.count()).where(*wanted).group_by(Appointment.status)
+    query = (
+        sa.select(Appointment.status, sa.func.count())
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .where(*wanted)
+        .group_by(Appointment.status)
+    )
     found: dict[AppointmentStatus, int] = {row[0]: row[1] for row in db.session.execute(query)}
     return {status: found.get(status, 0) for status in AppointmentStatus}
 
 
-def _rows(shown: list[sa.ColumnElement[bool]], order: Order) -> sa.Select[Any]:
+def _reach(actor: Actor, doctor_id: UUID | None, department_id: UUID | None) -> sa.ColumnElement[bool]:
+    """Return what narrows the day's visits: nothing one's own, confidentiality alone one's own department's."""
+    bounds = bounds_of(actor)
+    if bounds is not None and doctor_id == bounds.staff_id:
+        return sa.true()
+    scope = bounds.scopes.get(VIEW_APPOINTMENTS.code) if bounds else None
+    if bounds and department_id and department_id == bounds.department_id and scope is Scope.DEPARTMENT:
+        return open_to_colleagues(actor)
+    return within_reach(actor, visiting(actor))
+
+
+def _selected(actor: Actor) -> list[Any]:
+    """Return the columns of a row, without what the person's roles hide."""
+    empty = {
+        "reason": None if may_read(actor, REASON.code) else sa.literal("").label("reason"),
+        "allergy_state": None
+        if may_read(actor, ALLERGIES.code)
+        else sa.literal(AllergyState.NOT_RECORDED, Patient.allergy_state.type).label("allergy_state"),
+    }
+    return [column if empty.get(column.key) is None else empty[column.key] for column in _COLUMNS]
+
+
+def _rows(actor: Actor, shown: list[sa.ColumnElement[bool]], order: Order) -> sa.Select[Any]:
     state = sa.case(_STATE_ORDER[order], value=Appointment.status, else_=_LAST)
     first: list[Any] = [state]
     if order is Order.VITALS_TO_TAKE:
         first = [sa.case((Appointment.status == AppointmentStatus.ARRIVED, _HAS_VITALS), else_=sa.true()), state]
     return (
-        sa.select(*_COLUMNS)
+        sa.select(*_selected(actor))
         .join(Patient, Patient.id == Appointment.patient_id)
         .join(StaffUser, StaffUser.id == Appointment.doctor_id)
         .join(Department, Department.id == Appointment.department_id)

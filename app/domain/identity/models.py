@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Edited, HospitalModel, Identified, Versioned
+from app.core.permissions import Scope
 
 
 class Credentials:
@@ -70,6 +71,7 @@ class Role(Identified, Edited, Versioned, HospitalModel):
 
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    scope: Mapped[Scope] = mapped_column(default=Scope.HOSPITAL, server_default=Scope.HOSPITAL.value)
 
 
 class StaffPermission(HospitalModel):

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from app.core.errors import Text
 from app.core.i18n import _l
-from app.core.permissions import declare
+from app.core.permissions import FieldAccess, Permission, Scope, declare
+from app.domain.access.fields import (
+    ADDRESS,
+    ALLERGIES,
+    BHYT,
+    CCCD,
+    EMAIL,
+    MEDICINES,
+    PHONE,
+    REASON,
+    RECORD_FIELDS,
+    ProtectedField,
+    list_fields,
+)
 from app.tenancy.models import OperatorRole
 
 VIEW_HOSPITALS = declare("hospitals.view", "admin", _l("See hospitals and how they do"))
@@ -81,33 +96,74 @@ _ADMINISTRATOR = (
     MANAGE_BREACHES,
 )
 
-ROLE_PRESETS: dict[str, tuple[str, frozenset[str]]] = {
-    "doctor": (
+
+class RolePreset(NamedTuple):
+    """A role that every hospital starts with; its own to change."""
+
+    name: str
+    permissions: frozenset[str]
+    scope: Scope
+    fields: dict[str, FieldAccess]
+
+
+def _role(
+    name: str,
+    *permissions: Permission,
+    scope: Scope = Scope.HOSPITAL,
+    reads: tuple[ProtectedField, ...] = (),
+    sees_nothing_of: tuple[ProtectedField, ...] = (),
+) -> RolePreset:
+    """Return a preset; fields that it does not name may be written."""
+    closed = {field.code: FieldAccess.READ for field in reads}
+    closed |= {field.code: FieldAccess.HIDDEN for field in sees_nothing_of}
+    fields = {field.code: closed.get(field.code, FieldAccess.WRITE) for field in list_fields()}
+    return RolePreset(name, frozenset(entry.code for entry in permissions), scope, fields)
+
+
+_DESK = (VIEW_PATIENTS, VIEW_APPOINTMENTS)
+_WHO = (CCCD, BHYT, PHONE, EMAIL, ADDRESS)
+_NOTES = (*RECORD_FIELDS, MEDICINES)
+
+ROLE_PRESETS: dict[str, RolePreset] = {
+    "doctor": _role(
         "Bác sĩ",
-        frozenset(
-            p.code
-            for p in (
-                VIEW_PATIENTS,
-                VIEW_APPOINTMENTS,
-                RECORD_VITALS,
-                VIEW_RECORDS,
-                WRITE_RECORDS,
-                PRESCRIBE,
-                BREAK_GLASS,
-            )
-        ),
+        *_DESK,
+        RECORD_VITALS,
+        VIEW_RECORDS,
+        WRITE_RECORDS,
+        PRESCRIBE,
+        BREAK_GLASS,
+        scope=Scope.DEPARTMENT,
+        reads=_WHO,
     ),
-    "nurse": (
+    "nurse": _role(
         "Điều dưỡng",
-        frozenset(p.code for p in (VIEW_PATIENTS, VIEW_APPOINTMENTS, RECORD_VITALS, VIEW_RECORDS, BREAK_GLASS)),
+        *_DESK,
+        RECORD_VITALS,
+        VIEW_RECORDS,
+        BREAK_GLASS,
+        scope=Scope.DEPARTMENT,
+        reads=(*_WHO, *_NOTES),
     ),
-    "receptionist": (
-        "Tiếp đón",
-        frozenset(p.code for p in (VIEW_PATIENTS, REGISTER_PATIENTS, VIEW_APPOINTMENTS, CHECK_IN, BOOK_FOR_PATIENTS)),
+    "receptionist": _role("Tiếp đón", *_DESK, REGISTER_PATIENTS, CHECK_IN, BOOK_FOR_PATIENTS, sees_nothing_of=_NOTES),
+    "lab_technician": _role(
+        "Kỹ thuật viên xét nghiệm",
+        *_DESK,
+        reads=(PHONE, ALLERGIES, REASON),
+        sees_nothing_of=(CCCD, BHYT, EMAIL, ADDRESS, *_NOTES),
     ),
-    "administrator": (
-        "Quản trị bệnh viện",
-        frozenset(p.code for p in _ADMINISTRATOR),
+    "pharmacist": _role(
+        "Dược sĩ",
+        *_DESK,
+        reads=(BHYT, PHONE, ALLERGIES, MEDICINES),
+        sees_nothing_of=(CCCD, EMAIL, ADDRESS, REASON, *RECORD_FIELDS),
+    ),
+    "cashier": _role("Thu ngân", *_DESK, reads=_WHO, sees_nothing_of=(ALLERGIES, REASON, *_NOTES)),
+    "records_clerk": _role(
+        "Nhân viên lưu trữ hồ sơ", *_DESK, REGISTER_PATIENTS, VIEW_RECORDS, reads=(ALLERGIES, REASON, *_NOTES)
+    ),
+    "administrator": _role(
+        "Quản trị bệnh viện", *_ADMINISTRATOR, reads=_WHO, sees_nothing_of=(ALLERGIES, REASON, *_NOTES)
     ),
 }
 

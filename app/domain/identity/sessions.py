@@ -17,6 +17,9 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import WHILE_READING, db
 from app.core.ids import hash_token, new_token
+from app.core.permissions import Bounds
+from app.domain.access.models import RoleFieldRule
+from app.domain.access.rules import bounds_from
 from app.domain.identity.models import (
     PatientSession,
     PatientUser,
@@ -57,6 +60,14 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """By which grant of the hospital an operator is inside it, and until when at the latest."""
+
+    grant_id: UUID
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """What a valid session says of its person."""
 
@@ -68,6 +79,8 @@ class SignedIn:
     department_id: UUID | None = None
     patient_id: UUID | None = None
     proven_at: datetime | None = None
+    visit: Visit | None = None
+    bounds: Bounds | None = None
 
 
 def _alive(model: Any) -> list[sa.ColumnElement[bool]]:
@@ -91,8 +104,16 @@ def _now(portal: str, token: str) -> dict[str, Any]:
 
 
 _STAFF_PERMISSIONS = (
-    sa.select(sa.func.array_agg(sa.distinct(RolePermission.permission_code)))
-    .join(StaffRole, StaffRole.role_id == RolePermission.role_id)
+    sa.select(sa.func.array_agg(sa.distinct(RolePermission.permission_code + " " + sa.cast(Role.scope, sa.Text))))
+    .select_from(StaffRole)
+    .join(Role, Role.id == StaffRole.role_id)
+    .join(RolePermission, RolePermission.role_id == Role.id)
+    .where(StaffRole.staff_id == StaffUser.id)
+    .scalar_subquery()
+)
+_STAFF_FIELDS = (
+    sa.select(sa.func.array_agg(sa.distinct(RoleFieldRule.field + " " + sa.cast(RoleFieldRule.access, sa.Text))))
+    .join(StaffRole, StaffRole.role_id == RoleFieldRule.role_id)
     .where(StaffRole.staff_id == StaffUser.id)
     .scalar_subquery()
 )
@@ -120,6 +141,7 @@ _STAFF = (
         StaffUser.department_id,
         _STAFF_PERMISSIONS,
         _STAFF_ROLES,
+        _STAFF_FIELDS,
     )
     .join(StaffUser, StaffUser.id == StaffSession.staff_id)
     .where(*_alive(StaffSession), StaffUser.disabled_at.is_(None), StaffUser.deleted_at.is_(None))
@@ -157,17 +179,19 @@ def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
     row = db.session.execute(_STAFF, _now("hospital", token)).one_or_none()
     if row is None:
         return None
-    session_id, seen_at, proven_at, staff_id, name, department_id, permissions, roles = row
+    session_id, seen_at, proven_at, staff_id, name, department_id, held, roles, fields = row
     if in_use:
         _touch(StaffSession, session_id, seen_at)
+    bounds = bounds_from(staff_id, department_id, held or (), fields or ())
     return SignedIn(
         session_id,
         staff_id,
         name,
-        frozenset(permissions or ()),
+        frozenset(bounds.scopes),
         tuple(roles or ()),
         department_id,
         proven_at=proven_at,
+        bounds=bounds,
     )
 
 

@@ -26,6 +26,13 @@ class AllergyState(enum.StrEnum):
     NOT_RECORDED = "not_recorded"
 
 
+class Confidentiality(enum.StrEnum):
+    """Whether more people than those who treat a patient may see that patient's data."""
+
+    NORMAL = "normal"
+    RESTRICTED = "restricted"
+
+
 class Patient(Identified, Edited, Versioned, HospitalModel):
     """A patient. `search_name` is generated: unaccented, lower case, đ as d."""
 
@@ -48,6 +55,9 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
     old_district: Mapped[str | None] = mapped_column(doc="as written before July 2025")
     allergy_state: Mapped[AllergyState] = mapped_column(
         default=AllergyState.NOT_RECORDED, server_default=AllergyState.NOT_RECORDED.value
+    )
+    confidentiality: Mapped[Confidentiality] = mapped_column(
+        default=Confidentiality.NORMAL, server_default=Confidentiality.NORMAL.value
     )
     deceased_on: Mapped[date | None]
     deleted_at: Mapped[datetime | None]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,10 +17,13 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.ids import new_id
+from app.domain.access.fields import ALLERGIES, PATIENT_FIELDS, FieldClosed, may_write
+from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
+from app.domain.identity.permissions import RECORD_VITALS, REGISTER_PATIENTS
 from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
 from app.domain.patients.models import AllergyState, Patient, PatientAllergy
-from app.domain.patients.queries import find_by_cccd, get_patient
+from app.domain.patients.queries import COLUMNS_OF, find_by_cccd, get_patient, read_patient
 from app.domain.patients.rules import Allergy, PatientDetails, check_allergies, check_details
 from app.tenancy.binding import bound_hospital
 
@@ -45,8 +50,9 @@ def register_patient(actor: Actor, details: PatientDetails) -> Patient:
 
 def update_patient(actor: Actor, patient_id: UUID, version: int, details: PatientDetails) -> Patient:
     """Correct a patient's data; raises StalePatient when it is no longer the version that was read."""
-    details = check_details(details, _today())
-    patient = _hold(patient_id, version)
+    actor = authorise(actor, patient_id, REGISTER_PATIENTS)
+    patient = _hold(actor, patient_id, version)
+    details = check_details(_as_far_as_open(actor, details, patient_id), _today())
     changed = [name for name in _FIELDS if getattr(patient, name) != getattr(details, name)]
     if _replace_allergies(actor, patient_id, details.allergies):
         changed.append("allergies")
@@ -64,7 +70,10 @@ def record_allergies(
 ) -> Patient:
     """Write down what the patient says about allergies; raises StalePatient like any correction."""
     check_allergies(state, allergies)
-    patient = _hold(patient_id, version)
+    actor = authorise(actor, patient_id, RECORD_VITALS)
+    patient = _hold(actor, patient_id, version)
+    if not may_write(actor, ALLERGIES.code):
+        raise FieldClosed
     patient.allergy_state = state
     _replace_allergies(actor, patient_id, allergies)
     _touch(actor, patient)
@@ -73,17 +82,36 @@ def record_allergies(
     return patient
 
 
+def _as_far_as_open(actor: Actor, sent: PatientDetails, patient_id: UUID) -> PatientDetails:
+    """Return what was sent, with what stands for the fields that are closed to the actor and were left out.
+
+    Raises FieldClosed where a closed field was sent with anything else than what stands.
+    """
+    closed = [field.code for field in PATIENT_FIELDS if not may_write(actor, field.code)]
+    if not closed:
+        return sent
+    kept: dict[str, Any] = {}
+    stored = get_patient(patient_id).details
+    for code in closed:
+        for name in COLUMNS_OF[code]:
+            mine, theirs = getattr(sent, name), getattr(stored, name)
+            if mine not in (theirs, None, (), AllergyState.NOT_RECORDED):
+                raise FieldClosed
+            kept[name] = theirs
+    return replace(sent, **kept)
+
+
 def _today() -> date:
     return clock.today(ZoneInfo(bound_hospital().timezone))
 
 
-def _hold(patient_id: UUID, version: int) -> Patient:
+def _hold(actor: Actor, patient_id: UUID, version: int) -> Patient:
     query = sa.select(Patient).where(Patient.id == patient_id, Patient.deleted_at.is_(None)).with_for_update()
     patient = db.session.scalars(query).one_or_none()
     if patient is None:
         raise PatientNotFound
     if patient.version != version:
-        raise StalePatient(get_patient(patient_id))
+        raise StalePatient(read_patient(actor, patient_id).patient)
     return patient
 
 

@@ -11,15 +11,18 @@ from sqlalchemy.orm import aliased
 
 from app.core.actor import Actor
 from app.core.db import db
+from app.domain.access.fields import COMPLAINT, MEDICINES, REASON, may_read
+from app.domain.access.reach import is_within
 from app.domain.appointments.models import Appointment
 from app.domain.appointments.visits import list_visits
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import VIEW_RECORDS
 from app.domain.organisation.models import Department
-from app.domain.patients.queries import PatientRow, get_patient
+from app.domain.patients.queries import PatientRow, read_patient
 from app.domain.prescriptions.queries import list_items, list_prescriptions
 from app.domain.records.errors import RecordNotFound
+from app.domain.records.hiding import hidden_texts, without, without_texts
 from app.domain.records.models import MedicalRecord, RecordDiagnosis, RecordStatus
 from app.domain.records.rules import NOTE_FIELDS, Note, note_from
 from app.domain.records.vitals import list_vitals
@@ -41,6 +44,7 @@ class OpenRecord:
     items: list[Any]
     versions: list[Any]
     vitals: list[Any]
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +53,61 @@ class Chart:
 
     patient: PatientRow
     visits: list[Any]
+    is_clinical: bool = False
     records: list[Any] = field(default_factory=list)
     vitals: list[Any] = field(default_factory=list)
     prescriptions: list[Any] = field(default_factory=list)
 
 
 def open_record(actor: Actor, record_id: UUID) -> OpenRecord:
-    """Return a record for somebody to read or write in, and write down that they did; raises RecordNotFound."""
-    opened = reopen_record(record_id)
+    """Return a record for somebody to read or write in, and write down that they did.
+
+    Raises RecordNotFound, or PatientOutOfReach.
+    """
+    opened, acting = _open(actor, record_id)
     patient_id = opened.row.patient_id
-    record_access(actor, "record.view", subject_type="medical_record", subject_id=record_id, patient_ids=[patient_id])
+    record_access(acting, "record.view", subject_type="medical_record", subject_id=record_id, patient_ids=[patient_id])
     return opened
 
 
-def reopen_record(record_id: UUID) -> OpenRecord:
+def reopen_record(actor: Actor, record_id: UUID) -> OpenRecord:
     """Return a record to whoever has just written in it on a page that shows it: no new look to write down."""
+    return _open(actor, record_id)[0]
+
+
+def _open(actor: Actor, record_id: UUID) -> tuple[OpenRecord, Actor]:
     row = _get_row(record_id)
-    return OpenRecord(
+    patient, ground = read_patient(actor, row.patient_id, VIEW_RECORDS)
+    hidden = hidden_texts(actor)
+    opened = OpenRecord(
         row=row,
-        note=note_from(row),
-        patient=get_patient(row.patient_id),
+        note=without(note_from(row), hidden),
+        patient=patient,
         diagnoses=list_diagnoses(record_id),
-        items=list_items(record_id),
-        versions=list_versions(row.series_id),
+        items=list_items(record_id) if may_read(actor, MEDICINES.code) else [],
+        versions=[without_texts(version, hidden) for version in list_versions(row.series_id)],
         vitals=list_vitals(row.patient_id, SHOWN_VITALS),
+        hidden=hidden,
     )
+    return opened, ground.acting
 
 
 def open_chart(actor: Actor, patient_id: UUID) -> Chart:
     """Return a patient's chart for somebody to read, and write down that they did; raises PatientNotFound."""
-    patient, visits = get_patient(patient_id), list_visits(patient_id, SHOWN_IN_CHART)
-    record_access(actor, "patient.view", subject_type="patient", subject_id=patient_id, patient_ids=[patient_id])
-    if not actor.may(VIEW_RECORDS.code):
+    patient, ground = read_patient(actor, patient_id)
+    visits = list_visits(patient_id, SHOWN_IN_CHART, with_reason=may_read(actor, REASON.code))
+    record_access(
+        ground.acting, "patient.view", subject_type="patient", subject_id=patient_id, patient_ids=[patient_id]
+    )
+    if not actor.may(VIEW_RECORDS.code) or not is_within(ground, VIEW_RECORDS):
         return Chart(patient, visits)
     return Chart(
         patient,
         visits,
-        records=_list_records(patient_id, SHOWN_IN_CHART),
+        records=_list_records(patient_id, SHOWN_IN_CHART, with_complaint=may_read(actor, COMPLAINT.code)),
         vitals=list_vitals(patient_id, SHOWN_VITALS),
-        prescriptions=list_prescriptions(patient_id, SHOWN_IN_CHART),
+        prescriptions=list_prescriptions(patient_id, SHOWN_IN_CHART) if may_read(actor, MEDICINES.code) else [],
+        is_clinical=True,
     )
 
 
@@ -154,7 +174,7 @@ def _get_row(record_id: UUID) -> Any:
     return row
 
 
-def _list_records(patient_id: UUID, limit: int) -> list[Any]:
+def _list_records(patient_id: UUID, limit: int, *, with_complaint: bool) -> list[Any]:
     primary = (
         sa.select(sa.func.concat_ws(" ", RecordDiagnosis.code, RecordDiagnosis.title))
         .where(RecordDiagnosis.record_id == MedicalRecord.id, RecordDiagnosis.kind == "primary")
@@ -167,7 +187,7 @@ def _list_records(patient_id: UUID, limit: int) -> list[Any]:
             MedicalRecord.status,
             MedicalRecord.signed_at,
             MedicalRecord.created_at,
-            MedicalRecord.complaint,
+            MedicalRecord.complaint if with_complaint else sa.literal("").label("complaint"),
             StaffUser.full_name.label("doctor_name"),
             Department.name.label("department_name"),
             primary.label("diagnosis"),

@@ -14,8 +14,10 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.i18n import _l
+from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.identity.models import StaffUser
+from app.domain.identity.permissions import RECORD_VITALS
 from app.domain.records.errors import SignedIsFinal, VitalsNotFound, signed_is_final
 from app.domain.records.models import VitalSigns
 from app.domain.records.vital_ranges import VitalSign, check_blood_pressure, check_plausible
@@ -48,6 +50,7 @@ def record_vitals(
         created_by=actor.id,
         **{sign.value: value for sign, value in checked.items()},
     )
+    actor = authorise(actor, patient_id, RECORD_VITALS)
     db.session.add(vitals)
     db.session.flush()
     event = {"patient_id": str(patient_id), "appointment_id": str(appointment_id) if appointment_id else None}
@@ -60,6 +63,7 @@ def void_vitals(actor: Actor, vitals_id: UUID, reason: str) -> VitalSigns:
     vitals = db.session.scalars(sa.select(VitalSigns).where(VitalSigns.id == vitals_id).with_for_update()).one_or_none()
     if vitals is None:
         raise VitalsNotFound
+    actor = authorise(actor, vitals.patient_id, RECORD_VITALS)
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_NOTE:
         raise InvalidValue(_l("Write why the measurement is wrong, in at most 500 characters."), field="reason")

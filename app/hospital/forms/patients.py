@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
+from flask import request
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
@@ -16,9 +17,11 @@ from app.core.formats.dates import format_date, parse_date
 from app.core.formats.phones import format_phone, parse_phone
 from app.core.formats.provinces import provinces
 from app.core.i18n import _, _l
+from app.domain.access.fields import FieldClosed, may_write
 from app.domain.patients.bhyt import parse_bhyt
 from app.domain.patients.cccd import parse_cccd
 from app.domain.patients.models import AllergyState, Sex
+from app.domain.patients.queries import COLUMNS_OF
 from app.domain.patients.rules import (
     LONGEST_NAME,
     PatientDetails,
@@ -29,6 +32,7 @@ from app.domain.patients.rules import (
 )
 from app.hospital.wording import ALLERGY_STATE, SEX
 from app.web.forms import Form
+from app.web.principals import current_actor
 from app.web.templates import hospital_zone
 
 
@@ -95,12 +99,29 @@ class PatientForm(AllergiesForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._leave_out_closed()
+        if self.province is None:
+            return
         names = sorted(provinces().values())
         kept = [self.province.data] if self.province.data and self.province.data not in names else []
         self.province.choices = [
             SelectChoice("", _("Choose")),
             *(SelectChoice(name, name) for name in [*kept, *names]),
         ]
+
+    def _leave_out_closed(self) -> None:
+        """Leave out what the person's roles do not let them write; raises FieldClosed where it was sent nonetheless."""
+        actor = current_actor()
+        for code, names in COLUMNS_OF.items():
+            if may_write(actor, code):
+                continue
+            for name in names:
+                if request.form.get(name, "").strip():
+                    raise FieldClosed
+                del self[name]
+
+    def _typed(self, name: str) -> str | None:
+        return self[name].data or None if name in self else None
 
     def validate_born_on(self, field: Any) -> None:
         """Read the date; it must not lie ahead."""
@@ -139,15 +160,15 @@ class PatientForm(AllergiesForm):
             full_name=self.full_name.data,
             born_on=parse_date(self.born_on.data),
             sex=Sex(self.sex.data),
-            cccd=self.cccd.data or None,
-            bhyt=self.bhyt.data or None,
-            phone=self.phone.data or None,
-            email=self.email.data or None,
-            province=self.province.data or None,
-            ward=self.ward.data or None,
-            street=self.street.data or None,
-            allergy_state=AllergyState(self.allergy_state.data),
-            allergies=parse_allergies(self.allergies.data or ""),
+            cccd=self._typed("cccd"),
+            bhyt=self._typed("bhyt"),
+            phone=self._typed("phone"),
+            email=self._typed("email"),
+            province=self._typed("province"),
+            ward=self._typed("ward"),
+            street=self._typed("street"),
+            allergy_state=AllergyState(self._typed("allergy_state") or AllergyState.NOT_RECORDED),
+            allergies=parse_allergies(self._typed("allergies") or ""),
         )
 
 

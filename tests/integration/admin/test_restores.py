@@ -11,7 +11,7 @@ from flask import Flask
 
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import Role, RolePermission, StaffPermission
-from app.domain.presets import give_new_permissions, has_new_permissions
+from app.domain.presets import give_new_permissions, has_new_presets
 from app.tenancy.binding import bind_hospital
 from app.tenancy.ledger.performing import perform
 from app.tenancy.models import Backup, Operation, OperatorRole
@@ -113,7 +113,7 @@ def test_a_permission_that_came_with_a_release_reaches_existing_hospitals_once(
         connection.execute("DELETE FROM permissions WHERE code = 'data_safety.view'")
     with app.app_context(), bind_hospital("gamma"):
         with unit_of_work():
-            assert has_new_permissions()
+            assert has_new_presets()
             assert give_new_permissions() == {"data_safety.view"}
         with unit_of_work() as session:
             given = sa.select(Role.code).join(RolePermission, RolePermission.role_id == Role.id)
@@ -122,7 +122,7 @@ def test_a_permission_that_came_with_a_release_reaches_existing_hospitals_once(
         with platform.admin("gamma") as connection:
             connection.execute("DELETE FROM role_permissions WHERE permission_code = 'data_safety.view'")
         with unit_of_work() as session:
-            assert not has_new_permissions()
+            assert not has_new_presets()
             assert give_new_permissions() == set()
             assert session.scalars(given).all() == []
             assert session.get(StaffPermission, "data_safety.view") is not None

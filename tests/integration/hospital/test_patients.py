@@ -157,7 +157,15 @@ def test_two_people_who_correct_at_once_choose_and_lose_nothing(bound, alpha, si
         assert (patient.ward, patient.street, patient.version) == ("Phường Ba Đình", "12 Tràng Tiền", 3)
 
 
-def test_allergies_that_change_make_a_new_version(bound, alpha, sign_in_staff, known) -> None:
+@pytest.fixture
+def treated(bound, alpha, known):
+    """The patient has a visit in the department in which the people of these tests work."""
+    with bound(alpha):
+        factories.make_appointment(patient_id=known["id"])
+    return known
+
+
+def test_allergies_that_change_make_a_new_version(bound, alpha, sign_in_staff, known, treated) -> None:
     nurse = sign_in_staff(alpha, "nurse")
     url = f"{HOME}/patients/{known['id']}/allergies"
     form = fields_of(nurse.get(url), allergy_state="known", allergies="Aspirin: khó thở")
@@ -166,7 +174,7 @@ def test_allergies_that_change_make_a_new_version(bound, alpha, sign_in_staff, k
     assert nurse.post(url, data=form).status_code == 409
 
 
-def test_who_has_looked_is_for_those_who_may_ask(alpha, sign_in_staff, known) -> None:
+def test_who_has_looked_is_for_those_who_may_ask(alpha, sign_in_staff, known, treated) -> None:
     nurse = sign_in_staff(alpha, "nurse")
     nurse.get(f"{HOME}/patients/{known['id']}")
     page = sign_in_staff(alpha, "administrator").get(f"{HOME}/patients/{known['id']}/access")
