@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core import clock
 from app.core.actor import Actor
@@ -93,7 +94,7 @@ def list_allowed(patient_ids: Collection[UUID], purpose: str) -> set[UUID]:
         sa.select(PatientConsent.patient_id, PatientConsent.decision, ConsentText.number)
         .join(ConsentText, ConsentText.id == PatientConsent.text_id)
         .where(PatientConsent.patient_id.in_(patient_ids), PatientConsent.purpose_id == asked.id)
-        .distinct(PatientConsent.patient_id)
+        .ext(distinct_on(PatientConsent.patient_id))
         .order_by(PatientConsent.patient_id, PatientConsent.sequence.desc())
     )
     answers = {row.patient_id: (row.decision, row.number) for row in db.session.execute(last)}
@@ -106,7 +107,7 @@ def list_standing(patient_id: UUID) -> list[Standing]:
     """Return every purpose in force with what this patient has last said: one query."""
     newest = (
         sa.select(ConsentText)
-        .distinct(ConsentText.purpose_id)
+        .ext(distinct_on(ConsentText.purpose_id))
         .order_by(ConsentText.purpose_id, ConsentText.number.desc())
     ).subquery("newest")
     last = (
@@ -118,7 +119,7 @@ def list_standing(patient_id: UUID) -> list[Standing]:
         )
         .join(ConsentText, ConsentText.id == PatientConsent.text_id)
         .where(PatientConsent.patient_id == patient_id)
-        .distinct(PatientConsent.purpose_id)
+        .ext(distinct_on(PatientConsent.purpose_id))
         .order_by(PatientConsent.purpose_id, PatientConsent.sequence.desc())
     ).subquery("last")
     query = (
@@ -236,7 +237,7 @@ def list_texts() -> Sequence[sa.Row[*tuple[Any, ...]]]:
             ConsentText.published_at,
         )
         .join(ConsentText, ConsentText.purpose_id == ConsentPurpose.id)
-        .distinct(ConsentPurpose.position, ConsentPurpose.code)
+        .ext(distinct_on(ConsentPurpose.position, ConsentPurpose.code))
         .order_by(ConsentPurpose.position, ConsentPurpose.code, ConsentText.number.desc())
     )
     return db.session.execute(query).all()

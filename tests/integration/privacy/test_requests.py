@@ -32,6 +32,7 @@ from app.domain.privacy.requests import (
 from app.domain.security.models import HospitalSecurityEvent
 from tests import factories
 from tests.support.platform import ACTOR
+from tests.support.queries import count_queries
 
 Bind = Callable[[str], Any]
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -168,9 +169,7 @@ def test_only_who_answers_requests_sees_them(sign_in_staff: Any, alpha: str, ask
         assert browser.get(f"{PAGES}/{asked}").status_code == 403
 
 
-def test_the_list_takes_a_fixed_number_of_queries(
-    sign_in_staff: Any, alpha: str, bound: Bind, count_queries: Any
-) -> None:
+def test_the_list_takes_a_fixed_number_of_queries(sign_in_staff: Any, alpha: str, bound: Bind) -> None:
     admin = sign_in_staff(alpha, "administrator")
     seen = []
     for _ in range(2):
