@@ -13,18 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app.core.unit_of_work import unit_of_work
-from app.domain.identity.staff import create_staff
-from app.tenancy.binding import bind_hospital
 from app.tenancy.registry import Whereabouts
 from bench.harness.binding import binding_costs
 from bench.harness.load import CLIENTS, Target, alternate, fetch, serving, throughput
-from bench.harness.platform import ACTOR, BenchPlatform, bench_platform
+from bench.harness.platform import BenchPlatform, bench_platform
 from bench.harness.results import Result, options, report, say
+from bench.harness.signing_in import sign_in
 from bench.harness.visits import fill_visits
 
 CODE = "bench"
-USERNAME, PASSWORD = "tiep.don", "mat-khau-do-toc-do"
 ROUNDS, SECONDS = 15, 1.0
 PAGE_TARGET, BINDING_TARGET = 0.8, 1.0
 
@@ -51,7 +48,7 @@ def measure(platform: BenchPlatform) -> Iterator[Result]:
 
 def worklist(platform: BenchPlatform, place: Whereabouts) -> tuple[float, float]:
     """Return the pages a second of the whole stack and of the bare app, from the round with the median ratio."""
-    cookie = sign_in(platform)
+    cookie = sign_in(platform, CODE, f"/h/{CODE}/hospital/today")
     pool = {"POOL_SIZE": str(CLIENTS), "BARE_POOL_SIZE": str(CLIENTS)}
     address = (
         f"postgresql+psycopg://{place.role}:{place.password}@{place.host}:{place.port}/{place.database}"
@@ -71,18 +68,6 @@ def worklist(platform: BenchPlatform, place: Whereabouts) -> tuple[float, float]
         rounds = alternate(ROUNDS, lambda: throughput(ours, SECONDS), lambda: throughput(bare, SECONDS))
         ordered = sorted(((first, second) for first, second in rounds), key=lambda pair: pair[0] / pair[1])
     return ordered[ROUNDS // 2]
-
-
-def sign_in(platform: BenchPlatform) -> str:
-    """Return the cookies of a receptionist who is signed in."""
-    with platform.app.app_context(), bind_hospital(CODE), unit_of_work():
-        create_staff(ACTOR, username=USERNAME, full_name="Người Thử", password=PASSWORD, role_codes=("receptionist",))
-    client = platform.app.test_client()
-    address = f"/h/{CODE}/hospital/sign-in"
-    token = client.get(address).get_data(as_text=True).split('name="csrf_token"', 1)[1].split('value="', 1)[1]
-    client.post(address, data={"csrf_token": token.split('"', 1)[0], "username": USERNAME, "password": PASSWORD})
-    client.get(f"/h/{CODE}/hospital/today")  # the first page gives the session its form token
-    return "; ".join(f"{cookie.key}={cookie.value}" for cookie in client._cookies.values())
 
 
 def refuse_different(ours: bytes, bare: bytes) -> None:

@@ -13,14 +13,13 @@ from flask import Flask
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity import passwords
 from app.domain.identity.models import PatientUser
-from app.domain.identity.operators import create_operator
 from app.tenancy.binding import bind_hospital
 from app.tenancy.models import OperatorRole
 from tests import factories
 from tests.factories.people import PASSWORD
 from tests.support import servers as test_servers
 from tests.support.client import CheckingClient
-from tests.support.platform import ACTOR, CODES, Platform
+from tests.support.platform import CODES, Platform
 from tests.support.queries import count_queries
 from tests.support.servers import Servers
 
@@ -135,14 +134,7 @@ def sign_in_operator(app: Flask) -> Callable[..., CheckingClient]:
 
     def sign_in(role: OperatorRole = OperatorRole.SUPER_ADMIN, username: str = "operator") -> CheckingClient:
         with app.app_context(), unit_of_work():
-            user = create_operator(
-                ACTOR,
-                username=username,
-                full_name="Vận hành Thử",
-                email="ops@vien.example",
-                role=role,
-                password=PASSWORD,
-            )
+            user = factories.make_operator(username, role)
             person = {"id": user.id, "username": user.username}
         return _sign_in(app, "/admin/sign-in", person, None, username=username)
 

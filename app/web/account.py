@@ -1,4 +1,4 @@
-"""Everybody's own account: one page per portal, put together from the sections that the parts of the account declare."""
+"""Everybody's own account: one page per portal, put together from the sections that its parts declare."""
 
 from __future__ import annotations
 

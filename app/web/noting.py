@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import g, request
 
 from app.core.logging import get_logger
+from app.core.risks import Risk
 from app.domain.security.events import record_security_event
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.security_events import record_platform_security_event
@@ -27,10 +28,11 @@ def note_security(
     subject_type: str | None = None,
     subject_id: UUID | None = None,
     details: dict[str, Any] | None = None,
+    risk: Risk | None = None,
     lasting: bool = True,
 ) -> None:
     """Write an event of this request's portal; in a transaction of its own, unless it is not to last."""
-    facts: dict[str, Any] = {"subject_type": subject_type, "subject_id": subject_id, "details": details}
+    facts: dict[str, Any] = {"subject_type": subject_type, "subject_id": subject_id, "details": details, "risk": risk}
     portal = g.get("portal")
     if find_bound_hospital() is not None:
         record_security_event(current_actor(), kind, portal=portal, lasting=lasting, **facts)

@@ -22,6 +22,7 @@ from app.domain.identity.changing import note_sign_in
 from app.domain.identity.passkeys import PasskeyRefused
 from app.domain.identity.second_factor import find_by_passkey, has_second_factor, must_enrol
 from app.domain.identity.sign_in import forgive_failures
+from app.domain.identity.unusual_hours import note_unusual_hour
 from app.domain.support.visiting import leave
 from app.tenancy.binding import find_bound_hospital
 from app.web.binding import at_front_door
@@ -142,6 +143,7 @@ def complete_sign_in(
 ) -> BaseResponse:
     """Begin the session row, give the browser its token, and go where it wanted to."""
     forgive_failures(account)
+    note_unusual_hour(current_actor(), g.portal, account.id)
     open_session(account, second_factor)
     portal.record(current_actor(), "session.begin", account)
     note_sign_in(account)

@@ -18,19 +18,17 @@ from statistics import quantiles
 from argon2 import PasswordHasher
 
 from app.core.db import db
-from app.core.unit_of_work import unit_of_work
 from app.domain.identity import passwords
-from app.domain.identity.staff import create_staff
-from app.tenancy.binding import bind_hospital, tenancy
+from app.tenancy.binding import tenancy
 from bench.harness.load import ServerFailed, Target, _ask, _connect, serving
-from bench.harness.platform import ACTOR, BenchPlatform
+from bench.harness.platform import BenchPlatform
 from bench.harness.results import Result, say
+from bench.harness.signing_in import sign_in
 
 HOSPITALS = (10, 100, 300)
 PROCESSES, THREADS, CLIENTS = 2, 8, 16
 BUDGET = 40
 VISITS_EACH = 8
-USERNAME, PASSWORD = "tiep.don", "mat-khau-do-toc-do"
 COUNT = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
@@ -83,16 +81,8 @@ def _make(platform: BenchPlatform, code: str) -> str:
     """Make a hospital with a receptionist who is signed in; return the browser's cookies."""
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # what is measured is no sign-in
     platform.create_hospital(code)
-    with platform.app.app_context(), bind_hospital(code), unit_of_work():
-        create_staff(ACTOR, username=USERNAME, full_name="Người Thử", password=PASSWORD, role_codes=("receptionist",))
     number = int(code.rpartition("-")[2])
-    client = platform.app.test_client()
-    client.environ_base["REMOTE_ADDR"] = f"10.0.{number // 250}.{number % 250 + 1}"  # one browser each
-    address = f"/h/{code}/hospital/sign-in"
-    token = client.get(address).get_data(as_text=True).split('name="csrf_token"', 1)[1].split('value="', 1)[1]
-    client.post(address, data={"csrf_token": token.split('"', 1)[0], "username": USERNAME, "password": PASSWORD})
-    client.get(_path(code))
-    return "; ".join(f"{cookie.key}={cookie.value}" for cookie in client._cookies.values())
+    return sign_in(platform, code, _path(code), address=f"10.0.{number // 250}.{number % 250 + 1}")  # one browser each
 
 
 def _path(code: str) -> str:

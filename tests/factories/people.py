@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from flask import current_app
 
 from app.core.db import db
 from app.domain.identity.models import PatientUser, StaffUser
+from app.domain.identity.operators import create_operator
 from app.domain.identity.passwords import hash_password
 from app.domain.identity.staff import create_staff
+from app.domain.identity.totp import enrol
 from app.domain.organisation.models import Department
 from app.domain.patients.cccd import compose_cccd
 from app.domain.patients.models import Patient, Sex
+from app.tenancy.models import OperatorRole, PlatformUser
+from tests.support.authenticator import TOTP_SECRET
 from tests.support.platform import ACTOR
+
+AnyAccount = TypeVar("AnyAccount", StaffUser, PatientUser, PlatformUser)
 
 PASSWORD = "mat-khau-thu-nghiem"
 _numbers = count(1)
@@ -27,10 +34,10 @@ def department_id(code: str = "NOI") -> UUID:
     return db.session.scalars(sa.select(Department.id).where(Department.code == code)).one()
 
 
-def make_staff(role: str = "doctor", *, department: str = "NOI", **facts: Any) -> StaffUser:
-    """Make a member of staff with a preset role."""
+def make_staff(role: str = "doctor", *, department: str = "NOI", enrolled: bool = True, **facts: Any) -> StaffUser:
+    """Make a member of staff with a preset role and, unless told otherwise, an authenticator app."""
     number = next(_numbers)
-    return create_staff(
+    staff = create_staff(
         ACTOR,
         **{
             "username": f"{role}{number}",
@@ -41,6 +48,27 @@ def make_staff(role: str = "doctor", *, department: str = "NOI", **facts: Any) -
             **facts,
         },
     )
+    return with_app(staff) if enrolled else staff
+
+
+def make_operator(username: str = "operator", role: OperatorRole = OperatorRole.SUPER_ADMIN) -> PlatformUser:
+    """Make an operator with an authenticator app."""
+    operator = create_operator(
+        ACTOR,
+        username=username,
+        full_name="Vận hành Thử",
+        email="ops@vien.example",
+        role=role,
+        password=PASSWORD,
+    )
+    return with_app(operator)
+
+
+def with_app(account: AnyAccount) -> AnyAccount:
+    """Give an account the authenticator app of which browsers of tests know the secret."""
+    enrol(current_app.extensions["keyring"], account, TOTP_SECRET)
+    db.session.flush()
+    return account
 
 
 def make_patient(**facts: Any) -> Patient:

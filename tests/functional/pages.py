@@ -10,6 +10,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.functional.words import vi
+from tests.support.authenticator import TOTP_SECRET, code_of
+
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PICTURES = Path(__file__).parents[2] / ("docs/pictures" if os.environ.get("PICTURES") else "var/pictures")
@@ -51,6 +54,11 @@ class Watched:
         with self.page.expect_navigation():
             self.page.get_by_role("button", name=name, exact=True).first.click()
         self.look()
+
+    def show_code(self) -> None:
+        """Enter what the authenticator app shows, where a sign-in asks for it."""
+        self.fill(vi("Six-digit code"), code_of(TOTP_SECRET))
+        self.press(vi("Confirm"))
 
     def follow(self, name: str) -> None:
         """Follow the link with this name and look at the page that follows."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.support.authenticator import TOTP_SECRET, code_of, forget_used_codes, key_on
 
 CSRF = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"')
 ID = re.compile(r'\sid="([^"]+)"')
@@ -19,6 +22,7 @@ class CheckingClient(FlaskClient):
 
     person: Any = None
     hospital: str | None = None
+    authenticator: str | None = TOTP_SECRET  # None for a browser whose second factor the test shows itself
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send a request and check the page that comes back."""
@@ -32,7 +36,19 @@ class CheckingClient(FlaskClient):
     ) -> TestResponse:
         """Send a form: take its token from the page it stands on (the same address unless told), then post."""
         token = self.csrf_token(page or url)
-        return self.post(url, data={"csrf_token": token, **(data or {})}, **kwargs)
+        response = self.post(url, data={"csrf_token": token, **(data or {})}, **kwargs)
+        return self._show_second_factor(response) if url.endswith("/sign-in") else response
+
+    def _show_second_factor(self, response: TestResponse) -> TestResponse:
+        """Answer with the app of who signs in where the second factor is asked for, or set one up where one is due."""
+        path = urlsplit(response.location or "").path
+        if self.authenticator is None or not path.endswith(("/second-factor", "/second-factor/new")):
+            return response
+        if path.endswith("/new"):
+            self.authenticator = key_on(self.get(path).get_data(as_text=True))
+        else:
+            forget_used_codes(self.application, path)
+        return self.submit(path, {"code": code_of(self.authenticator)})
 
     def csrf_token(self, page: str) -> str:
         """Return the form token of a page."""

@@ -108,7 +108,7 @@ def _code(secret: str) -> str:
 
 def _operators(secrets: DemoSecrets) -> Iterable[Account]:
     for person in OPERATORS:
-        secret = secrets.totp_secret(person.username) if person.second_factor else None
+        secret = secrets.totp_secret(person.username)
         yield Account("admin", None, person.role.value, person.username, secrets.staff_password, secret)
 
 
@@ -116,7 +116,7 @@ def _staff(secrets: DemoSecrets) -> Iterable[Account]:
     for hospital in HOSPITALS:
         for person in hospital.staff:
             if person.listed:
-                secret = secrets.totp_secret(f"{hospital.code}/{person.username}") if person.second_factor else None
+                secret = secrets.totp_secret(f"{hospital.code}/{person.username}")
                 yield Account("hospital", hospital.code, person.role, person.username, secrets.staff_password, secret)
 
 

@@ -21,7 +21,6 @@ class Operator:
     full_name: str
     email: str
     role: OperatorRole
-    second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ class Staff:
     department: str | None = None
     specialization: str | None = None
     slot_minutes: int = 20
-    second_factor: bool = False
     listed: bool = False
 
 
@@ -69,7 +67,7 @@ class DemoHospital:
 
 
 OPERATORS = (
-    Operator("quantri", "Vũ Hoài Thương", "quantri@vien.example", OperatorRole.SUPER_ADMIN, second_factor=True),
+    Operator("quantri", "Vũ Hoài Thương", "quantri@vien.example", OperatorRole.SUPER_ADMIN),
     Operator("kythuat", "Kiều Trọng Nghĩa", "kythuat@vien.example", OperatorRole.TECHNICIAN),
 )
 
@@ -110,7 +108,7 @@ HOSPITALS = (
         patients=(SHARED_PATIENT, CHO_LON_PATIENT),
         staff=(
             Staff("bs.hung", "Trần Quốc Hùng", "doctor", "NOI", "Nội khoa", 20, listed=True),
-            Staff("bs.tam", "Đặng Thanh Tâm", "doctor", "TIM", "Tim mạch", 30, second_factor=True, listed=True),
+            Staff("bs.tam", "Đặng Thanh Tâm", "doctor", "TIM", "Tim mạch", 30, listed=True),
             Staff("bs.lan", "Nguyễn Thị Ngọc Lan", "doctor", "NHI", "Nhi khoa", 20),
             Staff("bs.thuy", "Phạm Thị Thu Thủy", "doctor", "SAN", "Sản phụ khoa", 30),
             Staff("bs.duc", "Lê Minh Đức", "doctor", "NGOAI", "Ngoại khoa", 30),
@@ -132,7 +130,7 @@ HOSPITALS = (
         patients=(SHARED_PATIENT,),
         staff=(
             Staff("bs.thanh", "Hồ Công Thành", "doctor", "NOI", "Nội khoa", 20, listed=True),
-            Staff("bs.vinh", "Đỗ Quang Vinh", "doctor", "TIM", "Tim mạch", 30, second_factor=True, listed=True),
+            Staff("bs.vinh", "Đỗ Quang Vinh", "doctor", "TIM", "Tim mạch", 30, listed=True),
             Staff("bs.huong", "Phan Thị Quỳnh Hương", "doctor", "NHI", "Nhi khoa", 20),
             Staff("bs.nga", "Trương Thị Việt Nga", "doctor", "SAN", "Sản phụ khoa", 30),
             Staff("bs.long", "Nguyễn Hải Long", "doctor", "NGOAI", "Ngoại khoa", 30),

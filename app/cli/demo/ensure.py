@@ -11,6 +11,7 @@ from app.core.actor import system_actor
 from app.core.crypto import Keyring
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
+from app.domain.identity.models import StaffUser
 from app.domain.identity.operators import create_operator
 from app.domain.identity.totp import enrol
 from app.domain.patients.models import Patient
@@ -36,6 +37,7 @@ def ensure_demo(app: Flask) -> list[Account]:
             statuses[hospital.code] = HospitalStatus.ACTIVE
         if statuses[hospital.code] is HospitalStatus.ACTIVE:
             _fill_once(hospital, secrets, keyring)
+            _enrol_staff(hospital, secrets, keyring)
     _make_operators(secrets, keyring)
     return list_accounts(secrets)
 
@@ -66,13 +68,26 @@ def _fill_once(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring) -
         fill(hospital, ACTOR, secrets, keyring)
 
 
+def _enrol_staff(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring) -> None:
+    """Give those an authenticator app who were made when they needed none."""
+    names = [person.username for person in hospital.staff]
+    with bind_hospital(hospital.code), unit_of_work() as session:
+        query = sa.select(StaffUser).where(StaffUser.username.in_(names), StaffUser.totp_ciphertext.is_(None))
+        for account in session.scalars(query):
+            enrol(keyring, account, secrets.totp_secret(f"{hospital.code}/{account.username}"))
+
+
 def _make_operators(secrets: DemoSecrets, keyring: Keyring) -> None:
     with unit_of_work() as session:
         names = [person.username for person in OPERATORS]
-        present = set(session.scalars(sa.select(PlatformUser.username).where(PlatformUser.username.in_(names))))
+        known = session.scalars(sa.select(PlatformUser).where(PlatformUser.username.in_(names)))
+        present = {user.username: user for user in known}
         for person in OPERATORS:
-            if person.username not in present:
+            user = present.get(person.username)
+            if user is None:
                 _make_operator(person, secrets, keyring)
+            elif user.totp_ciphertext is None:
+                enrol(keyring, user, secrets.totp_secret(person.username))
 
 
 def _make_operator(person: Operator, secrets: DemoSecrets, keyring: Keyring) -> None:
@@ -84,6 +99,5 @@ def _make_operator(person: Operator, secrets: DemoSecrets, keyring: Keyring) -> 
         role=person.role,
         password=secrets.staff_password,
     )
-    if person.second_factor:
-        enrol(keyring, user, secrets.totp_secret(person.username))
-        db.session.flush()
+    enrol(keyring, user, secrets.totp_secret(person.username))
+    db.session.flush()

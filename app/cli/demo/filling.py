@@ -82,8 +82,7 @@ def _write_staff(hospital: DemoHospital, secrets: DemoSecrets, keyring: Keyring,
             password_hash=secrets.hash(secrets.staff_password),
             created_at=now - timedelta(days=800),
         )
-        if person.second_factor:
-            enrol(keyring, account, secrets.totp_secret(f"{hospital.code}/{person.username}"))
+        enrol(keyring, account, secrets.totp_secret(f"{hospital.code}/{person.username}"))
         db.session.add(account)
         made[person.username] = account.id
     db.session.flush()

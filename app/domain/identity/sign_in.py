@@ -1,4 +1,4 @@
-"""Signing in: password, the second factor where one is enrolled, then a session. Whoever is wrong gets one answer."""
+"""Signing in by name and password. Whoever is wrong gets one answer; what comes after it is said in `second_factor`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core import clock
-from app.core.crypto import Keyring
 from app.core.db import db
-from app.core.errors import InvalidValue, TooManyAttempts
+from app.core.errors import InvalidValue
 from app.core.i18n import _l
 from app.core.unit_of_work import apart
 from app.domain.identity.accounts import Account
 from app.domain.identity.models import PatientUser, StaffUser
 from app.domain.identity.passwords import password_fits
 from app.domain.identity.throttle import seconds_left, wait_after
-from app.domain.identity.totp import accept_code
 from app.domain.patients.models import Patient
 from app.tenancy.models import PlatformUser
 
@@ -71,26 +69,20 @@ def check_again(account: AnyAccount, password: str) -> None:
     _check(account, password)
 
 
-def check_code(keyring: Keyring, account: Account, code: str) -> None:
-    """Accept a second factor; raises WrongCode or TooManyAttempts."""
-    wait = seconds_left(account.throttled_until, clock.now())
-    if wait:
-        raise TooManyAttempts(wait, _l("Too many attempts. Please wait %(seconds)s seconds.", seconds=wait))
-    if not accept_code(keyring, account, code):
-        _count_failure(account)
-        raise WrongCode(field="code")
-    account.failed_sign_ins, account.throttled_until = 0, None
+def forgive_failures(account: Account) -> None:
+    """Forget the failures before, once somebody has passed every step of signing in."""
+    if account.failed_sign_ins or account.throttled_until:
+        kind: Any = type(account)
+        db.session.execute(sa.update(kind).where(kind.id == account.id).values(failed_sign_ins=0, throttled_until=None))
 
 
 def _check(account: AnyAccount | None, password: str) -> AnyAccount:
     waits = account is not None and seconds_left(account.throttled_until, clock.now()) > 0
     fits = password_fits(password, None if account is None or waits else account.password_hash)
     if account is not None and not fits and not waits:
-        _count_failure(account)
+        count_failure(account)
     if account is None or not fits or account.disabled_at is not None:
         raise _wrong(account)
-    if account.totp_ciphertext is None:
-        account.failed_sign_ins, account.throttled_until = 0, None
     return account
 
 
@@ -100,7 +92,7 @@ def _wrong(account: Any | None) -> WrongCredentials:
     return error
 
 
-def _count_failure(account: Account) -> None:
+def count_failure(account: Account) -> None:
     """Count in a transaction of its own: the request that failed is rolled back, the count is not."""
     kind: Any = type(account)
     account_id = account.id

@@ -42,7 +42,7 @@ from tests.factories import make_patient, make_patient_user, make_staff
 from tests.factories.people import PASSWORD
 from tests.support.platform import ACTOR
 
-SECRET = "JBSWY3DPEHPK3PXP"
+SECRET, NEWER = "JBSWY3DPEHPK3PXP" * 2, "KRSXG5CTMVRXEZLU" * 2
 CONTENT = b"a scan of more than one piece" * 50_000
 REPLICA = ReplicaAddress("replica.example", 5432, "require")
 
@@ -121,7 +121,7 @@ def test_a_value_that_was_changed_meanwhile_is_left_as_it_is_now(
     def somebody_is_faster(*args: Any) -> Any:
         with db.session.session_factory() as other:
             staff = other.scalars(sa.select(StaffUser)).one()
-            totp.enrol(new, staff, "NEWERSECRET")
+            totp.enrol(new, staff, NEWER)
             other.commit()
         return reseal(*args)
 
@@ -131,7 +131,7 @@ def test_a_value_that_was_changed_meanwhile_is_left_as_it_is_now(
         rekey_column(column, new, tally, lambda: None)
     assert tally.overtaken == 1
     with bind_hospital(alpha):
-        assert texts_of(column, new) == ["NEWERSECRET"]
+        assert texts_of(column, new) == [NEWER]
 
 
 def test_work_that_stops_in_the_middle_is_taken_up_where_it_was(
