@@ -57,7 +57,7 @@ VALUES
     (gen_random_uuid(), 'Một người bị từ chối nhiều lần', ARRAY['access.denied']::text[], 'low', 10, 10, 'actor', 'medium', NULL, 240),
     (gen_random_uuid(), 'Truy cập khẩn cấp', ARRAY['emergency_access.begin']::text[], 'low', 1, 60, 'actor', 'high', 1440, NULL),
     (gen_random_uuid(), 'Mở nhiều hồ sơ trong thời gian ngắn', ARRAY['records.many']::text[], 'low', 1, 60, 'actor', 'high', 240, NULL),
-    (gen_random_uuid(), 'Đăng nhập vào giờ bất thường', ARRAY['sign_in.unusual_hour']::text[], 'low', 1, 60, 'actor', 'medium', NULL, 1440),
+    (gen_random_uuid(), 'Đăng nhập vào giờ bất thường', ARRAY['sign_in.unusual_hour']::text[], 'low', 1, 60, 'subject', 'medium', NULL, 1440),
     (gen_random_uuid(), 'Vai trò bị đổi nhiều lần', ARRAY['role.change']::text[], 'low', 5, 60, 'actor', 'medium', NULL, 1440),
     (gen_random_uuid(), 'Yếu tố xác thực thứ hai bị đặt lại nhiều lần', ARRAY['second_factor.reset']::text[], 'low', 3, 60, 'actor', 'high', 240, NULL),
     (gen_random_uuid(), 'Bộ phận hỗ trợ nền tảng đã vào', ARRAY['support.enter']::text[], 'low', 1, 60, 'actor', 'medium', NULL, 4320),

@@ -34,6 +34,10 @@ WITH RECURSIVE owned(id) AS (
     SELECT c.conrelid FROM pg_constraint c JOIN owned o ON c.confrelid = o.id WHERE c.contype = 'f'
 ) SELECT relname FROM owned JOIN pg_class ON pg_class.oid = owned.id WHERE NOT relispartition
 """
+NAMED = """
+SELECT table_name FROM information_schema.columns
+WHERE table_schema = 'public' AND column_name IN ('patient_id', 'patient_ids', 'patient_user_id')
+"""
 POLICIES = "SELECT tablename, unnest(roles) FROM pg_policies WHERE schemaname = 'public'"
 RIGHTS = """
 SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
@@ -62,8 +66,7 @@ def rows(platform: Platform, query: str) -> list[tuple[Any, ...]]:
 def test_every_table_that_belongs_to_patients_has_policies(app: Flask, platform: Platform, alpha: str) -> None:
     """A table that a patient's row leads to by foreign keys is named in `separate_patients`, or this fails."""
     owned = {row[0] for row in rows(platform, OWNED)} | FURTHER
-    named = {row[0] for row in rows(platform, """SELECT table_name FROM information_schema.columns
-        WHERE table_schema = 'public' AND column_name IN ('patient_id', 'patient_ids', 'patient_user_id')""")}  # fmt: skip
+    named = {row[0] for row in rows(platform, NAMED)}
     partitions = {row[0] for row in rows(platform, "SELECT relname FROM pg_class WHERE relispartition")}
     views = {row[0] for row in rows(platform, "SELECT viewname FROM pg_views WHERE schemaname = 'public'")}
     owned |= named - partitions - views

@@ -84,7 +84,7 @@ def test_failures_are_counted_by_whom_they_were_about(inside: None) -> None:
 
 def test_an_alert_that_nobody_takes_is_escalated_once_and_a_quiet_one_ends(inside: None) -> None:
     happens("records.many")
-    happens("sign_in.unusual_hour")
+    happens("sign_in.unusual_hour", subject_id=SOMEBODY.id)
     assert raised() == {"opened": 2}
     with clock.frozen_at(clock.now() + timedelta(hours=5)):
         assert raised() == {"escalated": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,12 +11,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.ids import new_id
 from app.core.risks import Risk
 from app.core.unit_of_work import unit_of_work
 from app.domain.centre.sync import synchronise
+from app.domain.identity.models import StaffSession
+from app.domain.identity.unusual_hours import note_unusual_hour
 from app.domain.security.events import record_security_event
 from app.domain.security.models import HospitalSecurityEvent
 from app.tenancy.models import SecurityEvent
@@ -114,3 +118,26 @@ def test_a_refused_page_is_noted_once_a_minute(
     assert len(denied) == 1
     assert denied[0].actor_id == browser.person["id"]
     assert denied[0].details["method"] == "GET"
+
+
+def test_a_sign_in_at_an_hour_at_which_somebody_never_comes_is_noted(
+    app: Flask, alpha: str, bound: Any, sign_in_staff: Callable[..., CheckingClient]
+) -> None:
+    person = sign_in_staff(alpha, "nurse").person
+    now = clock.now()
+    with bound(alpha):
+        db.session.execute(sa.delete(StaffSession))
+        for day in range(1, 12):
+            moment = now - timedelta(days=day, hours=6)
+            row = StaffSession(
+                staff_id=person["id"], created_at=moment, last_seen_at=moment, expires_at=moment, ended_at=moment
+            )
+            db.session.add(row)
+        db.session.flush()
+        assert note_unusual_hour(SOMEBODY, "hospital", person["id"])
+        assert not note_unusual_hour(SOMEBODY, "hospital", new_id())
+    with bound(alpha), clock.frozen_at(now + timedelta(hours=18)):
+        assert not note_unusual_hour(SOMEBODY, "hospital", person["id"])
+    assert [event.subject_id for event in events_of(bound, alpha) if event.kind.endswith("unusual_hour")] == [
+        person["id"]
+    ]
