@@ -23,6 +23,7 @@ from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import bind_hospital
 from app.web.security import limiter
 from tests.isolation import people
+from tests.isolation.canaries import find_words
 from tests.isolation.lines import Line, write_cell, write_who_may
 from tests.isolation.objects import Whose, form_for, kinds_of_object, query_for, values_for
 from tests.isolation.people import Person
@@ -49,8 +50,10 @@ class Stage:
     gone: dict[str, list[Person]]
     other_patient: Person
     headers: dict[tuple[str, str, str | None, str], str] = field(default_factory=dict)
+    typed: str = "Lý do thử nghiệm"
     requests: int = 0
     leaks: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     def ask(self, person: Person, rule: Rule, method: str, whose: Whose = Whose.OWN) -> int:
         """Send a request and return the status."""
@@ -60,18 +63,25 @@ class Stage:
         """Send a request; a word in the answer that is not the person's to see is noted as a leak."""
         portal = portal_of(rule)
         hospital = HERE if portal in ("hospital", "patient") else None
-        filled = query_for if method == "GET" else form_for
         _, path = rule.build(values_for(rule, self.worlds, whose), append_unknown=False) or ("", rule.rule)
         url = f"/h/{hospital}{path}" if hospital else path
         headers = {"Cookie": self._cookies(person, portal, hospital), "X-CSRFToken": self.token, **further}
-        sent = {"query_string" if method == "GET" else "data": filled(self.worlds, whose)}
+        if method == "GET":
+            sent = {"query_string": query_for(self.worlds, whose)}
+        else:
+            sent = {"data": form_for(self.worlds, whose, self.typed)}
         response = self.app.test_client(use_cookies=False).open(url, method=method, headers=headers, **sent)
         self.requests += 1
-        text = f"{response.get_data(as_text=True)}\n{response.headers}"
-        for word in self.forbidden_to(person, portal, hospital):
-            if word.lower() in text.lower():
-                self.leaks.append(f"{word} for {person.name} of {person.hospital}: {method} {url}, {whose} object")
+        for word in words_in(response, self.forbidden_to(person, portal, hospital)):
+            self.leaks.append(f"{word} for {person.name} of {person.hospital}: {method} {url}, {whose} object")
+        if response.status_code >= 500:
+            self.failures.append(f"{response.status_code} for {person.name}: {method} {url}")
         return response
+
+    @property
+    def all_worlds(self) -> list[World]:
+        """The two worlds of equal ids."""
+        return [self.worlds["here"], self.worlds["same"]]
 
     @property
     def token(self) -> str:
@@ -95,6 +105,17 @@ class Stage:
         return self.headers[key]
 
 
+def words_in(response: TestResponse, words: list[str]) -> set[str]:
+    """Return which words stand in an answer: in its body, packed or not, in its headers, in its cookies."""
+    headers = str(response.headers).encode()
+    if response.mimetype == "text/html" or not response.data:
+        text = response.data.lower()
+        found = {word for word in words if word.lower().encode() in text}
+    else:
+        found = find_words(response.data, words)
+    return found | find_words(headers, words)
+
+
 def portal_of(rule: Rule) -> str:
     """Return the portal that a route belongs to, or `public`."""
     first = rule.endpoint.split(".", 1)[0]
@@ -110,7 +131,7 @@ def set_stage(app: Flask) -> Stage:
     gone_patients = people.ended(app, patient, here.patient.account_id)
     return Stage(
         app=app,
-        worlds={"here": here, "elsewhere": elsewhere},
+        worlds={"here": here, "same": same, "elsewhere": elsewhere},
         by_portal={"hospital": staff, "patient": [patient], "admin": crew, "public": []},
         strangers={
             "hospital": [*strange_staff, patient, *strange_patients, *crew],

@@ -1,12 +1,14 @@
-"""The stage on which the gates play."""
+"""The stage on which the gates play, and the table at the end of `make isolation`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 
+from tests.isolation import figures
 from tests.isolation.asking import Stage, at_noon, set_stage
 
 
@@ -15,3 +17,12 @@ def stage(app: Flask, alpha: str, beta: str) -> Iterator[Stage]:
     """Two hospitals with equal ids and everybody signed in, at noon."""
     with at_noon():
         yield set_stage(app)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what was covered, where it was asked for."""
+    if figures.LONG:
+        told = figures.told(report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, []))
+        terminalreporter.write_sep("=", "proof of isolation")
+        for line in figures.table(told):
+            terminalreporter.write_line(line)

@@ -63,12 +63,12 @@ def draft(platform: Platform, anew: tuple[str, ...]) -> int:
                 lines[found.key] = replace(found, what=f"{UNREVIEWED} {found.what}")
                 drafted += 1
                 print(f"{method} {rule.rule}: {found.may} | others {found.others_of_portal}")
-    for leak in stage.leaks:
-        print(f"LEAK: {leak}", file=sys.stderr)
+    for wrong in [*(f"LEAK: {leak}" for leak in stage.leaks), *stage.failures]:
+        print(wrong, file=sys.stderr)
     gone = [key for key in lines if key not in there]
     write_matrix(line for key, line in lines.items() if key in there)
     print(f"{drafted} lines drafted, {len(gone)} taken out, {stage.requests} requests. Now read them in matrix.csv.")
-    return int(bool(drafted or stage.leaks))
+    return int(bool(drafted or stage.leaks or stage.failures))
 
 
 @contextmanager

@@ -69,6 +69,7 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
     return {
         "hospital_id": nothing,
         "operation_id": nothing,
+        "passkey_id": nothing,
         "backup_id": nothing,
         "name": str(nothing),
         "token": "no-token-of-any-invitation",
@@ -106,13 +107,19 @@ def query_for(worlds: dict[str, World], whose: Whose = Whose.OWN) -> dict[str, s
     }
 
 
-def form_for(worlds: dict[str, World], whose: Whose = Whose.OWN) -> dict[str, str]:
-    """Return what every form sends, so that what can be done is done: the first version, and a reason."""
+TYPED = (
+    "reason", "note", "complaint", "history", "assessment", "plan", "full_name", "name", "display_name", "street",
+    "username", "identifier", "substance", "void_reason", "cancel_reason", "message", "comment", "purpose", "label",
+    "answer", "description", "title", "statement", "password",
+)  # fmt: skip
+
+
+def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, str]:
+    """Return what every form sends, so that what can be done is done: the first version, words wherever they fit."""
     return {
         **query_for(worlds, whose),
+        **dict.fromkeys(TYPED, typed),
         "version": "1",
-        "reason": "Lý do thử nghiệm",
-        "note": "Ghi chú thử nghiệm",
         "code": "J00",
         "language": "vi",
         "locale": "vi",

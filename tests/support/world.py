@@ -21,6 +21,7 @@ from app.domain.identity.models import Role, StaffRole, StaffUser
 from app.domain.identity.passwords import hash_password
 from app.domain.identity.permissions import ROLE_PRESETS
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
+from app.domain.messages.reminders import plan_reminders, queue_confirmation
 from app.domain.patients.cccd import compose_cccd
 from app.domain.patients.models import AllergyState, Patient, PatientAllergy, Sex
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
@@ -36,7 +37,7 @@ VISITS = {
     "signed": (-3, AppointmentStatus.COMPLETED),
     "consulting": (-2, AppointmentStatus.IN_PROGRESS),
     "arrived": (-1, AppointmentStatus.ARRIVED),
-    "booked": (25, AppointmentStatus.BOOKED),
+    "booked": (23, AppointmentStatus.BOOKED),
 }
 
 
@@ -135,8 +136,9 @@ def _patient(which: int, doctor: UUID, nurse: UUID, canary: str, series: int) ->
         measured_by=nurse, temperature_c=Decimal("37.5"), pulse=80, systolic=120, diastolic=80, note=word,
     )  # fmt: skip
     message = OutboundMessage(
-        id=fixed_id(base + 4, series), key=f"test:{word}", channel=Channel.CONSOLE, template="confirmation",
-        locale="vi", recipient=word, patient_id=patient.id, subject=word, body=word, state=MessageState.SENT,
+        id=fixed_id(base + 4, series), key=f"test:{base}.{series}", channel=Channel.CONSOLE, template="confirmation",
+        locale="vi", recipient=word, patient_id=patient.id, subject="Xác nhận lịch khám", body=word,
+        state=MessageState.QUEUED, next_attempt_at=clock.now(),
     )  # fmt: skip
     db.session.add_all([allergy, vitals, message])
     db.session.flush()
@@ -154,14 +156,17 @@ def _patient(which: int, doctor: UUID, nurse: UUID, canary: str, series: int) ->
 
 def _visits(doctor: UUID, patient: UUID, department: str, word: str, base: int, series: int) -> dict[str, UUID]:
     start = clock.now().replace(minute=0, second=0, microsecond=0)
-    return {
+    made = {
         name: make_appointment(
             id=fixed_id(base + 10 + number, series), doctor_id=doctor, patient_id=patient, status=status,
             department_id=department_id(department), starts_at=start + timedelta(hours=hours),
             reason=f"Lý do {word}", arrived_at=clock.now() if hours < 0 else None,
-        ).id
+        )
         for number, (name, (hours, status)) in enumerate(VISITS.items())
     }  # fmt: skip
+    plan_reminders(ACTOR, made["booked"], db.session.get_one(Patient, patient))
+    queue_confirmation(ACTOR, made["booked"], db.session.get_one(Patient, patient))
+    return {name: appointment.id for name, appointment in made.items()}
 
 
 Record = tuple[MedicalRecord, RecordDiagnosis, Prescription, PrescriptionItem]
