@@ -182,6 +182,22 @@ def leave_read_only_server(context: sa.engine.ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+@sa.event.listens_for(sa.Engine, "handle_error")
+def quote_no_row(context: sa.engine.ExceptionContext) -> None:
+    """Keep of an error what was wrong, not with which values: what PostgreSQL adds quotes the row, and logs hold none.
+
+    `error.orig.diag` still has it, for code that must know.
+    """
+    original = context.original_exception
+    primary = original.diag.message_primary if isinstance(original, psycopg.Error) else None
+    if primary is None:
+        return
+    said, original.args = str(original), (primary,)
+    wrapped = context.sqlalchemy_exception
+    if wrapped is not None:
+        wrapped.args = tuple(part.replace(said, primary) if isinstance(part, str) else part for part in wrapped.args)
+
+
 def _opener(hospital_id: UUID, place: Whereabouts, timeout: int) -> Callable[[], psycopg.Connection[Any]]:
     expected = (hospital_id, place.database, place.role)
 
