@@ -18,8 +18,26 @@ from app.core.queue import enqueue
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
 from app.tenancy.binding import bound_hospital
 
-# Of the table, not of the model: one row needs none of the ORM's bulk machinery.
-_ACCESS = sa.insert(cast(sa.Table, AccessEntry.__table__))
+# Statements that never change are made once; of the tables, not of the models: a row needs none of the ORM's machinery.
+_AUDIT_TABLE = cast(sa.Table, AuditEntry.__table__)
+_ACCESS_TABLE = cast(sa.Table, AccessEntry.__table__)
+_OUTBOX_TABLE = cast(sa.Table, OutboxEvent.__table__)
+_WHO = (
+    "id", "at", "actor_kind", "actor_id", "actor_name", "action", "subject_type", "subject_id", "address",
+    "request_id", "basis", "grant_id",
+)  # fmt: skip
+_EVENT = ("id", "kind", "subject_type", "subject_id", "payload", "created_at")
+
+
+def _insert(table: sa.Table, names: Iterable[str], prefix: str = "") -> sa.Insert:
+    columns = {name: table.c[name] for name in names}
+    return sa.insert(table).values({n: sa.bindparam(prefix + n, type_=c.type) for n, c in columns.items()})
+
+
+_ACCESS = _insert(_ACCESS_TABLE, (*_WHO, "patient_ids"), "a_")
+_CHANGE = _insert(_AUDIT_TABLE, (*_WHO, "patient_id", "changes"), "a_")
+_CHANGE_WITH_EVENT = _insert(_OUTBOX_TABLE, _EVENT, "e_").add_cte(_CHANGE.cte("audit"))
+_TO_THE_HOSPITAL: dict[str, Any] = {"mapper": AuditEntry}
 
 
 def record_change(
@@ -38,27 +56,25 @@ def record_change(
     `changes` names fields and ids, never clinical values. Both rows go in one statement: neither exists without the
     other, and it costs one round trip.
     """
-    audit = sa.insert(AuditEntry).values(
-        **_who(actor, action, subject_type, subject_id), patient_id=patient_id, changes=changes or {}
-    )
-    statement: sa.Insert = audit
-    if event is not None:
-        statement = (
-            sa.insert(OutboxEvent)
-            .values(
-                id=new_id(),
-                kind=action,
-                subject_type=subject_type,
-                subject_id=subject_id,
-                payload=event,
-                created_at=clock.now(),
-            )
-            .add_cte(audit.cte("audit"))
-        )
+    values = _who(actor, action, subject_type, subject_id) | {"a_patient_id": patient_id, "a_changes": changes or {}}
     unit = session or db.session()
-    unit.execute(statement)
-    if event is not None:
-        _wake_sync(unit)
+    if event is None:
+        _write_change(unit, _CHANGE, values)
+        return
+    values |= {
+        "e_id": new_id(),
+        "e_kind": action,
+        "e_subject_type": subject_type,
+        "e_subject_id": subject_id,
+        "e_payload": event,
+        "e_created_at": values["a_at"],
+    }
+    _write_change(unit, _CHANGE_WITH_EVENT, values)
+    _wake_sync(unit)
+
+
+def _write_change(unit: Session, statement: sa.Insert, values: dict[str, Any]) -> None:
+    unit.execute(statement, values, bind_arguments=_TO_THE_HOSPITAL)
 
 
 def _wake_sync(unit: Session) -> None:
@@ -78,22 +94,30 @@ def record_access(
     """Write down that somebody saw data of these patients; an empty page is nobody's and leaves no row."""
     seen = list(dict.fromkeys(patient_ids))
     if seen:
-        values = {**_who(actor, action, subject_type, subject_id), "patient_ids": seen}
-        db.session.execute(_ACCESS, values, execution_options=WHILE_READING)
+        _write_access(_who(actor, action, subject_type, subject_id) | {"a_patient_ids": seen})
+
+
+def record_log_access(actor: Actor, action: str, *, subject_id: UUID | None = None) -> None:
+    """Write down that somebody read the logs themselves, though they may show no patient."""
+    _write_access(_who(actor, action, "log", subject_id) | {"a_patient_ids": []})
+
+
+def _write_access(values: dict[str, Any]) -> None:
+    db.session.execute(_ACCESS, values, execution_options=WHILE_READING, bind_arguments=_TO_THE_HOSPITAL)
 
 
 def _who(actor: Actor, action: str, subject_type: str, subject_id: UUID | None) -> dict[str, Any]:
     return {
-        "id": new_id(),
-        "at": clock.now(),
-        "actor_kind": actor.kind.value,
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "action": action,
-        "subject_type": subject_type,
-        "subject_id": subject_id,
-        "address": actor.address,
-        "request_id": actor.request_id,
-        "basis": actor.basis.value if actor.basis else None,
-        "grant_id": actor.grant_id,
+        "a_id": new_id(),
+        "a_at": clock.now(),
+        "a_actor_kind": actor.kind.value,
+        "a_actor_id": actor.id,
+        "a_actor_name": actor.name,
+        "a_action": action,
+        "a_subject_type": subject_type,
+        "a_subject_id": subject_id,
+        "a_address": actor.address,
+        "a_request_id": actor.request_id,
+        "a_basis": actor.basis.value if actor.basis else None,
+        "a_grant_id": actor.grant_id,
     }
