@@ -23,6 +23,7 @@ from app.tenancy.binding import find_bound_hospital
 from app.tenancy.index import PatientFacts, index_patients
 from app.tenancy.models import RunStatus, SyncCursor, SyncRun
 from app.tenancy.security_events import take_security_events
+from app.tenancy.support import Answer, take_answers
 
 CONSUMER = "centre"
 QUIET_FOR = timedelta(minutes=5)
@@ -41,6 +42,7 @@ class Report:
     event_ids: Sequence[UUID] = ()
     patients: Sequence[PatientFacts] = ()
     security: Sequence[dict[str, Any]] = ()
+    support: Sequence[Answer] = ()
     counts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +79,7 @@ def take_report(hospital_id: UUID, report: Report) -> bool:
         return False
     index_patients(hospital_id, report.patients)
     take_security_events(hospital_id, report.security)
+    take_answers(hospital_id, report.support)
     cursor.position, cursor.updated_at = report.to_position, clock.now()
     write_run(hospital_id, report)
     return True

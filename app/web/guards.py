@@ -11,6 +11,7 @@ from app.core.permissions import missing, required_by, requires_sign_in
 from app.core.row_scope import set_row_scope
 from app.domain.identity.row_scope import own_rows_of
 from app.web.principals import Principal, find_principal
+from app.web.visitors import admit_visitor
 
 csrf = CSRFProtect()
 
@@ -36,6 +37,7 @@ def check_access() -> None:
             raise NotSignedIn
         if missing(required, principal.signed_in.permissions):
             raise Forbidden
+        admit_visitor(principal, view)
         narrow_to_own_rows(principal)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not _proves_itself():
         csrf.protect()

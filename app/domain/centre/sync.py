@@ -20,6 +20,7 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.audit.outbox import has_events, place_events, read_events
 from app.domain.centre.queries import count_rows, list_present, read_patients, read_patients_after
 from app.domain.security.events import TOLD
+from app.domain.support.queries import read_answers
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
 from app.tenancy.index import deactivate, index_patients, list_indexed
@@ -109,6 +110,7 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             if not events and not heard.is_long_ago:
                 return None
             patients = read_patients({event.subject_id for event in events if event.kind.startswith("patient.")})
+            support = read_answers({event.subject_id for event in events if event.kind.startswith("support.")})
         return Report(
             kind=EVENTS,
             started_at=started_at,
@@ -116,6 +118,7 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             to_position=events[-1].position if events else heard.position,
             event_ids=[event.id for event in events],
             patients=patients,
+            support=support,
             security=[event.payload for event in events if event.kind == TOLD],
             counts=ask_replica(lambda: count_rows(counts)),
         )

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages"
 LOCALES = ("vi", "en")
 REMINDER, CONFIRMATION, INVITATION = "reminder", "confirmation", "invitation"
 SUPPORT_REQUEST = "support_request"
+EMERGENCY_ACCESS = "emergency_access"
 NEW_DEVICE, FACTOR_RESET = "new_device", "factor_reset"
 PASSWORD_RESET, PASSWORD_CHANGED = "password_reset", "password_changed"
 OPERATOR_INVITATION, PATIENT_INVITATION = "operator_invitation", "patient_invitation"
