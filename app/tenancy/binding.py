@@ -108,8 +108,10 @@ def bind_hospital(code: str, *, statuses: frozenset[HospitalStatus] = SERVING) -
     try:
         yield hospital
     finally:
-        db.session.remove()
-        unbind()
+        try:
+            db.session.remove()
+        finally:  # a connection that is gone may fail to be given back; the binding ends all the same
+            unbind()
 
 
 def enter_hospital(
@@ -150,8 +152,10 @@ def bind_template(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     finally:
-        db.session.remove()
-        _template.reset(token)
+        try:
+            db.session.remove()
+        finally:
+            _template.reset(token)
 
 
 def read_from(copy: sa.Engine) -> Callable[[], None]:
