@@ -70,6 +70,8 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
         "hospital_id": nothing,
         "operation_id": nothing,
         "passkey_id": nothing,
+        "session_id": nothing,
+        "support_id": nothing,
         "backup_id": nothing,
         "name": str(nothing),
         "token": "no-token-of-any-invitation",

@@ -8,8 +8,8 @@ from tests.integration.appointments.test_booking import *  # noqa: F403
 from tests.integration.jobs.test_outbox import *  # noqa: F403
 from tests.integration.jobs.test_sync import *  # noqa: F403
 from tests.integration.records.test_signed_is_final import *  # noqa: F403
-from tests.integration.tenancy.test_binding_under_load import *  # noqa: F403
 from tests.integration.web.test_units import *  # noqa: F403
+from tests.isolation.test_load import *  # noqa: F403
 
 pytestmark = pytest.mark.pgbouncer
 
