@@ -66,6 +66,10 @@ class FileStore:
         for entry in self._store.list(f"{hospital_id}/"):
             yield entry.key.rsplit("/", 1)[1]
 
+    def delete(self, hospital_id: UUID, digest: str) -> None:
+        """Destroy content; harmless where it is gone."""
+        self._store.delete(_key(hospital_id, digest))
+
     def delete_all(self, hospital_id: UUID) -> int:
         """Destroy everything of a hospital; return how many files that were."""
         keys = [entry.key for entry in self._store.list(f"{hospital_id}/")]

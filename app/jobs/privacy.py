@@ -1,10 +1,11 @@
-"""Data protection by itself: requests that are overdue are reported."""
+"""Data protection by itself: copies of one's data are made and end, and requests that are overdue are reported."""
 
 from __future__ import annotations
 
 from app.core.actor import system_actor
 from app.core.queue import job
 from app.core.unit_of_work import unit_of_work
+from app.domain.privacy.exports import JOB, end_old_exports, have_exports_due, make_due_exports
 from app.domain.privacy.requests import have_overdue, report_overdue
 from app.jobs.schedule import every
 
@@ -15,3 +16,11 @@ def report_overdue_requests() -> None:
     """Raise a security event for each request about personal data that is overdue."""
     with unit_of_work():
         report_overdue(system_actor("requests about data"))
+
+
+@every(seconds=60, due=have_exports_due)
+@job(JOB, queue="long", for_hospital=True, timeout_seconds=600, once_within=30)
+def make_own_exports() -> None:
+    """Make the copies of their data that patients have asked for, and destroy those that have stood their time."""
+    end_old_exports()
+    make_due_exports()

@@ -14,12 +14,15 @@ from app.core.permissions import requires
 from app.domain.identity.permissions import OWN_RECORD
 from app.domain.privacy import words
 from app.domain.privacy.consents import answer, list_history, list_standing, open_consents
+from app.domain.privacy.exports import ask_for_export, fetch_export, find_newest_export
 from app.domain.privacy.models import ConsentDecision, RequestKind, RequestVia
 from app.domain.privacy.requests import ask, get_own, list_own, withdraw
 from app.patient import patient
 from app.patient.forms.my_data import ConsentForm, RequestForm
 from app.patient.own import own_patient_id
 from app.web.account import declare_account_section
+from app.web.attachments import attachment
+from app.web.confirming import asks_again
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 
@@ -32,7 +35,31 @@ def my_data_index() -> Response:
     """Show what a patient can do about their data."""
     requests = list_own(current_actor(), own_patient_id())
     asked = sum(one.asks for one in list_standing(own_patient_id()))
-    return render("patient/my_data/index.html", requests=requests, asked=asked, words=words, now=clock.now())
+    export = find_newest_export(own_patient_id())
+    return render(
+        "patient/my_data/index.html", requests=requests, asked=asked, export=export, words=words, now=clock.now()
+    )
+
+
+@patient.post("/my-data/export")
+@requires(OWN_RECORD)
+@asks_again
+def my_data_export() -> BaseResponse:
+    """Ask for a copy of everything that the hospital holds of oneself."""
+    ask_for_export(current_actor(), own_patient_id())
+    flash(_("Your copy is being made. It will be ready here in a few minutes."), "success")
+    return see_other(url_for("patient.my_data_index"))
+
+
+@patient.post("/my-data/export/file")
+@requires(OWN_RECORD)
+@asks_again
+def my_data_export_file() -> BaseResponse:
+    """Hand the copy over; who fetched it and when is written down."""
+    newest = find_newest_export(own_patient_id())
+    if newest is None:
+        raise NotFound
+    return attachment(*fetch_export(current_actor(), own_patient_id(), newest.id))
 
 
 @patient.get("/my-data/consents")

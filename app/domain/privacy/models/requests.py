@@ -88,6 +88,17 @@ class OwnExport(Identified, HospitalModel):
     ended_at: Mapped[datetime | None] = mapped_column(doc="when its file was destroyed, or it was given up")
     error: Mapped[str | None]
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the copy can be fetched."""
+        made = self.made_at is not None and self.ended_at is None
+        return made and self.expires_at is not None and self.expires_at > clock.now()
+
+    @property
+    def is_being_made(self) -> bool:
+        """Tell whether a worker is to make the copy."""
+        return self.made_at is None and self.ended_at is None
+
     __table_args__ = (
         sa.Index("ix_own_exports_patient_id", "patient_id", sa.desc("asked_at")),
         sa.Index(

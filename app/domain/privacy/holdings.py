@@ -1,0 +1,153 @@
+"""Every table with a patient's data: how it is theirs, what of it a copy of their data carries, what an erasure does.
+
+A table that is missing here fails tests/integration/privacy/test_holdings.py: who adds one says what becomes of it.
+What an erasure does is done by `vien_erase_patient` in the database; here stands what it does, for people and tests.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from app.core.errors import Text
+from app.core.i18n import _l
+
+
+class OnErasure(enum.StrEnum):
+    """What becomes of rows: `with_records` are kept while the law keeps records, and deleted by the kind `erase`."""
+
+    CLEARED = "cleared"
+    DELETED = "deleted"
+    WITH_RECORDS = "with_records"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One table. `of` is the SQL condition on its rows; `left_out` says why a copy of the data does not carry it."""
+
+    table: str
+    title: Text
+    of: str
+    on_erasure: OnErasure
+    why_kept: str = ""
+    left_out: str = ""
+    hidden: frozenset[str] = field(default_factory=frozenset)
+
+
+BY_PATIENT = "patient_id = :who"
+BY_ACCOUNT = "patient_user_id IN (SELECT id FROM patient_users WHERE patient_id = :who)"
+SECRET = "secret with which the account is opened; of no use to a reader, of much to a thief"  # noqa: S105
+LOGS = "ids only; the log stays provable, and says nothing once the patient is nobody"
+STAFF = frozenset({"created_by", "updated_by", "version"})
+
+HOLDINGS: tuple[Holding, ...] = (
+    Holding("patients", _l("Personal data"), "id = :who", OnErasure.CLEARED, hidden=STAFF | {"search_name"}),
+    Holding("patient_allergies", _l("Allergies"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("appointments", _l("Visits"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
+    Holding("vital_signs", _l("Vital signs"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("medical_records", _l("Medical records"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding(
+        "record_diagnoses",
+        _l("Diagnoses"),
+        "record_id IN (SELECT id FROM medical_records WHERE patient_id = :who)",
+        OnErasure.WITH_RECORDS,
+        hidden=STAFF,
+    ),
+    Holding("prescriptions", _l("Prescriptions"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding(
+        "prescription_items",
+        _l("Prescribed medicines"),
+        "prescription_id IN (SELECT id FROM prescriptions WHERE patient_id = :who)",
+        OnErasure.WITH_RECORDS,
+        hidden=STAFF,
+    ),
+    Holding(
+        "appointment_reminders",
+        _l("Reminders"),
+        "appointment_id IN (SELECT id FROM appointments WHERE patient_id = :who)",
+        OnErasure.DELETED,
+        hidden=STAFF,
+    ),
+    Holding(
+        "outbound_messages",
+        _l("Messages"),
+        BY_PATIENT,
+        OnErasure.CLEARED,
+        hidden=STAFF | {"key", "provider_id", "error"},
+    ),
+    Holding(
+        "patient_users",
+        _l("Portal account"),
+        BY_PATIENT,
+        OnErasure.DELETED,
+        hidden=STAFF | {"password_hash", "totp_ciphertext", "totp_nonce", "totp_key_id", "totp_last_step"},
+    ),
+    Holding(
+        "patient_sessions",
+        _l("Sign-ins"),
+        BY_ACCOUNT,
+        OnErasure.DELETED,
+        hidden=frozenset({"token_hash", "handoff_hash", "handoff_expires_at", "device_hash"}),
+    ),
+    Holding("patient_consents", _l("Consents"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"sequence"})),
+    Holding("data_requests", _l("Requests about data"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
+    Holding("own_exports", _l("Copies of the data"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"error"})),
+    Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"})),
+    Holding(
+        "legal_holds",
+        _l("Legal holds"),
+        BY_PATIENT,
+        OnErasure.CLEARED,
+        left_out="knowing of an investigation could defeat it; the statement of an erasure names the hold",
+    ),
+    Holding(
+        "erasures",
+        _l("Erasures"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept="proves what was done; names nobody",
+        left_out="internal decision; its result is the answer to the request",
+    ),
+    Holding(
+        "emergency_access",
+        _l("Emergency access"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept="proves who opened the record without the usual right; ids of the patient only",
+        hidden=frozenset({"version", "review_note", "reviewed_by", "reviewed_by_name"}),
+    ),
+    Holding(
+        "breach_affected",
+        _l("Data breaches"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept="proves who was told; ids only",
+        hidden=frozenset({"added_by"}),
+    ),
+    Holding(
+        "access_log",
+        _l("Who has looked"),
+        "patient_ids @> ARRAY[CAST(:who AS uuid)]",
+        OnErasure.KEPT,
+        why_kept=LOGS,
+        hidden=frozenset({"patient_ids", "address", "request_id", "subject_id", "grounds", "ground"}),
+    ),
+    Holding(
+        "audit_log",
+        _l("Who has changed what"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept=LOGS,
+        hidden=frozenset({"address", "request_id", "subject_id", "changes"}),
+    ),
+    *(
+        Holding(table, _l("Portal account"), BY_ACCOUNT, OnErasure.DELETED, left_out=SECRET)
+        for table in ("invitations", "passkeys", "password_history", "password_resets", "recovery_codes")
+    ),
+)
+
+
+def list_exported() -> list[Holding]:
+    """Return what a copy of a patient's data carries."""
+    return [holding for holding in HOLDINGS if not holding.left_out]
