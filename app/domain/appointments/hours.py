@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.core.actor import Actor
 from app.core.db import db
-from app.core.errors import Conflict, InvalidValue
+from app.core.errors import Conflict, InvalidValue, NotFound
 from app.core.i18n import _l
 from app.domain.appointments.models import DoctorSchedule
 from app.domain.audit.operations import record_change
@@ -19,6 +19,7 @@ from app.domain.identity.models import StaffUser
 from app.domain.organisation.models import Department
 
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
+MOST_SHOWN = 100
 
 
 class HoursOverlap(Conflict):
@@ -36,6 +37,20 @@ class Hours:
     ends: time
     valid_from: date
     valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoursRow:
+    """Hours of one weekday, as they are shown."""
+
+    id: UUID
+    weekday: int
+    starts: time
+    ends: time
+    slot_minutes: int
+    valid_from: date
+    valid_until: date | None
+    department: str
 
 
 def add_hours(
@@ -118,3 +133,43 @@ def _refuse_overlap(doctor_id: UUID, hours: Hours) -> None:
     )
     if db.session.scalar(sa.select(overlapping)):
         raise HoursOverlap
+
+
+def list_hours(doctor_id: UUID, since: date) -> list[HoursRow]:
+    """Return a doctor's hours that are not over before a day, weekday by weekday."""
+    query = (
+        sa.select(
+            DoctorSchedule.id,
+            DoctorSchedule.weekday,
+            DoctorSchedule.starts,
+            DoctorSchedule.ends,
+            DoctorSchedule.slot_minutes,
+            DoctorSchedule.valid_from,
+            DoctorSchedule.valid_until,
+            Department.name,
+        )
+        .join(Department, Department.id == DoctorSchedule.department_id)
+        .where(
+            DoctorSchedule.doctor_id == doctor_id,
+            sa.or_(DoctorSchedule.valid_until.is_(None), DoctorSchedule.valid_until >= since),
+        )
+        .order_by(DoctorSchedule.weekday, DoctorSchedule.starts)
+        .limit(MOST_SHOWN)
+    )
+    return [HoursRow(*row) for row in db.session.execute(query)]
+
+
+def end_hours(actor: Actor, doctor_id: UUID, schedule_id: UUID, today: date) -> None:
+    """Let a doctor's hours end with today, or with their first day; visits that are booked stay. Raises NotFound."""
+    hours = db.session.get(DoctorSchedule, schedule_id)
+    if hours is None or hours.doctor_id != doctor_id:
+        raise NotFound
+    hours.valid_until, hours.updated_by = max(today, hours.valid_from), actor.id
+    db.session.flush()
+    record_change(
+        actor,
+        "schedule.end",
+        subject_type="staff_user",
+        subject_id=doctor_id,
+        changes={"weekday": hours.weekday, "valid_until": [None, hours.valid_until.isoformat()]},
+    )
