@@ -36,6 +36,13 @@ def test_a_template_has_nothing_inline(name: str) -> None:
     assert "|safe" not in source.replace(" ", "")
 
 
+def test_what_asks_by_itself_says_so_and_keeps_nobody_signed_in() -> None:
+    asking = re.compile(r"<[^>]*hx-trigger=\"[^\"]*every [^>]*>", re.DOTALL)
+    found = [(name, tag) for name in TEMPLATES for tag in asking.findall((ROOT / name).read_text())]
+    assert len(found) > 3
+    assert [name for name, tag in found if "poll=1" not in tag] == []
+
+
 @pytest.mark.parametrize("name", [name for name in TEMPLATES if name != "admin/components.html"])
 def test_every_visible_word_can_be_translated(app: Flask, name: str) -> None:
     tree = app.jinja_env.parse((ROOT / name).read_text())

@@ -27,4 +27,4 @@ def confirm_password(actor: Actor, portal: str, password: str) -> None:
             actor, "confirm.failed", subject_type=SUBJECTS[portal], subject_id=actor.id, portal=portal, lasting=True
         )
         raise WrongPassword(field="proof_password") from None
-    note_change(actor, portal, "session.confirm", actor.id)
+    note_change(actor, portal, "session.confirm", actor.id, patient_id=getattr(account, "patient_id", None))

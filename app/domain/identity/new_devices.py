@@ -20,39 +20,41 @@ from app.domain.identity.models import PatientUser
 from app.domain.identity.noting import SUBJECTS, note_security
 from app.domain.messages.addresses import BadAddress, check_address
 from app.domain.messages.operations import queue_letter
+from app.domain.messages.platform_letters import queue_platform_letter
 from app.domain.messages.templates import NEW_DEVICE
 from app.domain.patients.models import Patient
-from app.tenancy.binding import bound_hospital
+from app.tenancy.binding import find_bound_hospital
 from app.tenancy.domains import portal_url
+
+PLATFORM_ZONE = "Asia/Ho_Chi_Minh"
 
 
 def tell_of_new_device(actor: Actor, portal: str, account: Any, user_agent: str | None) -> None:
     """Record a sign-in from an unknown device, and write to the account's owner where there is an address."""
     note_security(actor, "sign_in.new_device", subject_type=SUBJECTS[portal], subject_id=account.id, portal=portal)
-    if portal == "admin":
-        return  # operators' alerts reach them by the centre's own rules
     name, address = _owner(account)
     if not address:
         return
-    hospital = bound_hospital()
-    settings = current_app.extensions["settings"]
-    now = clock.now().astimezone(ZoneInfo(hospital.timezone))
-    home = portal_url(settings, hospital.code, portal, hospital.custom_domain)
+    hospital, settings = find_bound_hospital(), current_app.extensions["settings"]
+    now = clock.now().astimezone(ZoneInfo(hospital.timezone if hospital else PLATFORM_ZONE))
+    home = portal_url(settings, hospital.code, portal, hospital.custom_domain) if hospital else "/admin/"
     with force_locale(account.locale):
         device = str(describe_device(user_agent))
-    queue_letter(
+    facts = {
+        "name": name,
+        "hospital": hospital.display_name if hospital else "Vien",
+        "device": device,
+        "time": f"{format_date(now.date())} {now:%H:%M}",
+        "address": actor.address or "–",
+        "link": f"{_join(settings.base_url, home)}account",
+    }
+    queue = queue_letter if hospital else queue_platform_letter
+    queue(
         f"new_device:{new_id()}",
         NEW_DEVICE,
         recipient=address,
         locale=account.locale,
-        facts={
-            "name": name,
-            "hospital": hospital.display_name,
-            "device": device,
-            "time": f"{format_date(now.date())} {now:%H:%M}",
-            "address": actor.address or "–",
-            "link": f"{_join(settings.base_url, home)}account",
-        },
+        facts=facts,
         created_by=account.id,
     )
 

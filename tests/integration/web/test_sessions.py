@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask import Flask
 from app.core import clock
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
+from app.domain.identity import sessions
 from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
 from app.tenancy.models import PlatformSession, PlatformUser
 from app.tenancy.policies import account_policy
@@ -167,6 +169,42 @@ def test_polling_does_not_keep_a_session_awake(sign_in: Any, bound: Any, change:
     browser.get("/h/alpha/hospital/sign-in")
     with bound(alpha):
         assert db.session.scalars(sa.select(StaffSession.last_seen_at)).one() > before
+
+
+def test_an_event_stream_does_not_keep_a_session_awake(sign_in: Any, bound: Any, change: Any, alpha: str) -> None:
+    browser = sign_in("alpha-hospital")
+    before = clock.now() - timedelta(minutes=10)
+    change("alpha", StaffSession, last_seen_at=before)
+    browser.get("/h/alpha/hospital/sign-in", headers={"Accept": "text/event-stream"})
+    with bound(alpha):
+        assert db.session.scalars(sa.select(StaffSession.last_seen_at)).one() == before
+
+
+def test_typing_on_keeps_a_session_awake(sign_in: Any, bound: Any, change: Any, alpha: str) -> None:
+    """What is saved in the background is what somebody types: it is use, and it is a POST."""
+    browser = sign_in("alpha-hospital")
+    before = clock.now() - timedelta(minutes=10)
+    change("alpha", StaffSession, last_seen_at=before)
+    browser.post("/h/alpha/hospital/locale", headers={"HX-Request": "true"}, data={"locale": "vi"})
+    browser.get("/h/alpha/hospital/sign-in", headers={"HX-Request": "true"})
+    with bound(alpha):
+        assert db.session.scalars(sa.select(StaffSession.last_seen_at)).one() > before
+
+
+@pytest.mark.parametrize("limit", ["idle", "absolute"])
+@pytest.mark.parametrize("place", list(MODELS))
+def test_a_shortened_limit_counts_at_the_next_request(
+    sign_in: Any, change: Any, alpha: str, monkeypatch: Any, place: str, limit: str
+) -> None:
+    code, model, _, policy = MODELS[place]
+    browser, url = sign_in(place), PLACES[place][1]
+    earlier = clock.now() - timedelta(minutes=4)
+    change(code, model, last_seen_at=earlier, created_at=earlier)
+    shorter = replace(policy, **{limit: timedelta(minutes=3)})
+    monkeypatch.setattr(sessions, "account_policy", lambda portal: shorter)
+    assert not is_signed_in(browser, url)
+    monkeypatch.undo()
+    assert is_signed_in(browser, url)
 
 
 def test_only_a_digest_of_the_token_is_kept(sign_in: Any, bound: Any, alpha: str) -> None:
