@@ -96,6 +96,9 @@ ACTION: dict[str, Text] = {
     "visit.view": _l("Opened a visit"),
     "vitals.view": _l("Read the vital signs"),
     "record.view": _l("Opened a medical record"),
+    "patient.confidentiality": _l("Opened the patient's confidentiality"),
+    "emergency_access.list": _l("Saw the patient in the list of emergency accesses"),
+    "emergency_access.view": _l("Reviewed an emergency access"),
 }
 
 

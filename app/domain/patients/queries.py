@@ -62,6 +62,7 @@ class PatientRow:
     allergies: tuple[Allergy, ...]
     hidden: frozenset[str] = frozenset()
     emergency_until: datetime | None = None
+    emergency_id: UUID | None = None
 
     @property
     def is_restricted(self) -> bool:
@@ -145,7 +146,11 @@ def read_patient(actor: Actor, patient_id: UUID, permission: Permission = VIEW_P
     """
     *facts, treating, department, restricted, grant, until = _select_patient(patient_id, *relation_columns(actor))
     ground = decide(actor, permission, patient_id, (treating, department, restricted, grant, until))
-    patient = replace(_row_from(facts), emergency_until=ground.emergency_until)
+    patient = replace(
+        _row_from(facts),
+        emergency_until=ground.emergency_until,
+        emergency_id=ground.acting.grant_id if ground.emergency_until else None,
+    )
     return Seen(_masked(patient, actor, everything=ground.is_desk_only), ground)
 
 

@@ -26,7 +26,12 @@ def without_texts(row: Any, hidden: frozenset[str]) -> Any:
     return SimpleNamespace(**{**row._mapping, **dict.fromkeys(hidden, "")}) if hidden else row
 
 
-def refuse_closed_texts(actor: Actor, changed: list[str]) -> None:
-    """Refuse a change of a text that somebody's roles do not let them write; raises FieldClosed."""
-    if any(not may_write(actor, f"record.{name}") for name in changed):
+def as_far_as_open(actor: Actor, sent: Note, stored: Note) -> Note:
+    """Return what was sent, with what stands for the texts that are closed to the actor and were left out.
+
+    Raises FieldClosed where a closed text was sent with anything else than what stands.
+    """
+    closed = [name for name in NOTE_FIELDS if not may_write(actor, f"record.{name}")]
+    if any(getattr(sent, name) not in ("", getattr(stored, name)) for name in closed):
         raise FieldClosed
+    return replace(sent, **{name: getattr(stored, name) for name in closed}) if closed else sent

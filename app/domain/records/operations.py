@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,7 +28,7 @@ from app.domain.records.errors import (
     StaleRecord,
     signed_is_final,
 )
-from app.domain.records.hiding import hidden_texts, refuse_closed_texts
+from app.domain.records.hiding import as_far_as_open
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus
 from app.domain.records.rules import NOTE_FIELDS, Note, check_length, differing, note_from, was_seen
 
@@ -75,11 +74,10 @@ def save_draft(actor: Actor, record_id: UUID, *, version: int, was: Note, note: 
     record, note, was = hold_draft(actor, record_id), note.normalised(), was.normalised()
     check_length(note)
     stored = note_from(record)
+    note = as_far_as_open(actor, note, stored)
     if record.version != version and not was_seen(stored, was, note):
         raise StaleRecord(standing_of(record))
-    note = replace(note, **{name: getattr(stored, name) for name in hidden_texts(actor) if not getattr(note, name)})
     changed = differing(stored, note)
-    refuse_closed_texts(actor, changed)
     if changed:
         for name in changed:
             setattr(record, name, getattr(note, name))

@@ -80,7 +80,7 @@ def _open(actor: Actor, record_id: UUID) -> tuple[OpenRecord, Actor]:
     patient, ground = read_patient(actor, row.patient_id, VIEW_RECORDS)
     hidden = hidden_texts(actor)
     opened = OpenRecord(
-        row=row,
+        row=without_texts(row, hidden if may_read(actor, REASON.code) else hidden | {REASON.name}),
         note=without(note_from(row), hidden),
         patient=patient,
         diagnoses=list_diagnoses(record_id),
