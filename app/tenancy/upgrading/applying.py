@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.pool import NullPool
 
+from app.core.db import db
 from app.tenancy.cluster import Cluster
 from app.tenancy.errors import WrongDatabase
 from app.tenancy.upgrading.scripts import own_scripts
@@ -125,7 +126,12 @@ def migrate(
         steps = scripts.steps(current, target.revision)
         if not steps:
             return
-        options = {"transaction_per_migration": True, "current": current, "fn": lambda *_facts: steps}
+        options = {
+            "transaction_per_migration": True,
+            "current": current,
+            "fn": lambda *_facts: steps,
+            "target_metadata": db.metadatas["hospital"],  # its names for constraints, as in the golden template
+        }
         context = _Context(connection.dialect, connection, options)
         context.on_version_apply_callbacks = (lambda *, heads, **_facts: seen.update(at=next(iter(heads), "")),)
         scripts.operate(context)

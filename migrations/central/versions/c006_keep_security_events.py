@@ -10,15 +10,13 @@ branch_labels = None
 depends_on = None
 
 
+RISKS = ("low", "medium", "high", "critical")
+GROUPINGS = ("actor", "subject", "address", "hospital", "everything")
+
+
 def _among(name, *values):
     return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
 
-
-RISK = _among("risk", "low", "medium", "high", "critical")
-LEAST_RISK = _among("least_risk", "low", "medium", "high", "critical")
-SEVERITY = _among("severity", "low", "medium", "high", "critical")
-GROUPING = _among("grouping", "actor", "subject", "address", "hospital", "everything")
-STATE = _among("alertstate", "open", "taken", "resolved")
 
 # Every partitioned table is a log, and gets its months ahead of time.
 CLOSE = """
@@ -86,7 +84,7 @@ def upgrade() -> None:
         sa.Column("hospital_id", sa.Uuid(), nullable=True),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("risk", RISK, nullable=False),
+        sa.Column("risk", _among("risk", *RISKS), nullable=False),
         sa.Column("portal", sa.Text(), nullable=True),
         sa.Column("actor_kind", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
@@ -112,11 +110,11 @@ def upgrade() -> None:
         "alert_rules",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kinds", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column("least_risk", LEAST_RISK, nullable=False),
+        sa.Column("least_risk", _among("least_risk", *RISKS), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.Column("minutes", sa.Integer(), nullable=False),
-        sa.Column("counted_by", GROUPING, nullable=False),
-        sa.Column("severity", SEVERITY, nullable=False),
+        sa.Column("counted_by", _among("grouping", *GROUPINGS), nullable=False),
+        sa.Column("severity", _among("severity", *RISKS), nullable=False),
         sa.Column("escalate_minutes", sa.Integer(), nullable=True),
         sa.Column("quiet_minutes", sa.Integer(), nullable=True),
         sa.Column("is_active", sa.Boolean(), server_default=sa.true(), nullable=False),
@@ -137,8 +135,8 @@ def upgrade() -> None:
         sa.Column("rule_id", sa.Uuid(), nullable=False),
         sa.Column("hospital_id", sa.Uuid(), nullable=True),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("severity", RISK, nullable=False),
-        sa.Column("state", STATE, nullable=False),
+        sa.Column("severity", _among("risk", *RISKS), nullable=False),
+        sa.Column("state", _among("alertstate", "open", "taken", "resolved"), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_event_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_event_at", sa.DateTime(timezone=True), nullable=False),

@@ -23,9 +23,9 @@ from app.tenancy.upgrading.running import request_fleet_migration
 from app.tenancy.upgrading.single import request_migration
 from tests.support.platform import ACTOR, Platform
 
-OLD, NEW = "h001", "h002"
+OLD, NEW = "h006", "h010"
 FLEET = ("gamma", "delta", "epsilon", "zeta", "theta", "iota")
-IN_THE_WAY = "SET ROLE vien_owner; CREATE TABLE services (id int)"
+IN_THE_WAY = "SET ROLE vien_owner; CREATE TABLE alerts (id int)"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bring(app: Flask) -> Callable[[str, str], dict[str, Any]]:
-    """`bring("alpha", "h001")`: a hospital at another revision."""
+    """`bring("alpha", "h006")`: a hospital at another revision."""
 
     def to(code: str, revision: str) -> dict[str, Any]:
         with app.app_context():
@@ -133,7 +133,7 @@ import sqlalchemy as sa
 from alembic import op
 from app.tenancy.upgrading.concurrently import create_index_concurrently
 revision = "h901"
-down_revision = "h002"
+down_revision = "h010"
 branch_labels = None
 depends_on = None
 '''

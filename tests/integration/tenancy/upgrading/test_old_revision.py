@@ -26,7 +26,7 @@ from app.web.security import limiter
 from tests import factories
 from tests.factories.people import department_id
 from tests.integration.hospital.pages import fields_of
-from tests.integration.tenancy.upgrading.conftest import NEW
+from tests.integration.tenancy.upgrading.conftest import OLD
 from tests.support.client import CheckingClient
 from tests.support.platform import Platform
 
@@ -65,7 +65,10 @@ def test_a_whole_visit_goes_through_at_the_oldest_revision(
     assert patient.get(f"{PATIENT}/home").status_code == 200
 
 
-def test_a_hospital_is_upgraded_while_requests_go_on(app: Flask, old: str, sign_in_staff: SignIn, bring: Any) -> None:
+def test_a_hospital_is_upgraded_while_requests_go_on(
+    app: Flask, old: str, sign_in_staff: SignIn, bring: Any, further: Any
+) -> None:
+    newer = further("def upgrade(): op.add_column('patients', sa.Column('further', sa.Text()))\n")
     browser = sign_in_staff(old, "receptionist")
     name = "vien-hospital-gamma"
     cookie = browser.get_cookie(name, path="/h/gamma")
@@ -89,7 +92,7 @@ def test_a_hospital_is_upgraded_while_requests_go_on(app: Flask, old: str, sign_
     try:
         wait_for(lambda: seen.total() > 20)
         before = seen.total()
-        bring(old, NEW)
+        bring(old, newer)
         wait_for(lambda: seen.total() > before + 40)
     finally:
         stopped.set()
@@ -99,9 +102,9 @@ def test_a_hospital_is_upgraded_while_requests_go_on(app: Flask, old: str, sign_
 
 
 def test_a_hospital_below_what_is_served_is_closed_with_a_page_that_says_so(
-    context: Flask, old: str, client: CheckingClient, monkeypatch: pytest.MonkeyPatch
+    context: Flask, old: str, client: CheckingClient, bring: Any
 ) -> None:
-    monkeypatch.setattr(revisions, "OLDEST_SERVED", NEW)
+    bring(old, OLD)
     tenancy().registry.forget()
     response = client.get(f"{STAFF}/sign-in")
     assert response.status_code == 503
@@ -112,14 +115,17 @@ def test_a_hospital_below_what_is_served_is_closed_with_a_page_that_says_so(
     assert client.get("/h/alpha/hospital/sign-in").status_code == 200
 
 
-def test_what_comes_with_a_revision_says_so_where_it_is_not_there_yet(context: Flask, old: str, bring: Any) -> None:
+def test_what_comes_with_a_revision_says_so_where_it_is_not_there_yet(
+    context: Flask, old: str, bring: Any, further: Any
+) -> None:
+    newer = further("def upgrade(): op.add_column('patients', sa.Column('further', sa.Text()))\n")
     with bind_hospital(old):
-        assert not has_revision(NEW)
+        assert not has_revision(newer)
         with pytest.raises(FeatureBehind):
-            needs_revision(NEW)
-    bring(old, NEW)
+            needs_revision(newer)
+    bring(old, newer)
     with bind_hospital(old):
-        needs_revision(NEW)
+        needs_revision(newer)
 
 
 def make_doctor(bound: Any, code: str) -> Any:

@@ -79,8 +79,8 @@ def test_one_that_fails_is_as_before(platform: Platform, context: Flask, bring: 
         bring("gamma", NEW)
     assert revisions()["gamma"] == OLD
     with platform.admin("gamma") as connection:
-        assert connection.execute("SELECT to_regclass('files')").fetchone() == (None,), "nothing is half done"
-        connection.execute("DROP TABLE services")
+        assert connection.execute("SELECT to_regclass('security_events')").fetchone() == (None,), "nothing is half done"
+        connection.execute("DROP TABLE alerts")
     with unit_of_work():
         put_in_quarantine(ACTOR, get_hospital("gamma").id, "a test")
     bring("gamma", NEW)
@@ -100,7 +100,7 @@ def test_a_database_of_somebody_else_is_not_touched(platform: Platform, context:
 
 def test_asking_the_databases_corrects_the_register(platform: Platform, context: Flask, alpha: str, beta: str) -> None:
     with platform.admin() as connection:
-        connection.execute("UPDATE hospitals SET schema_revision = 'h001' WHERE code = 'alpha'")
+        connection.execute("UPDATE hospitals SET schema_revision = 'h006' WHERE code = 'alpha'")
     with platform.cluster.connect() as connection, closed(connection, platform.databases[beta]):
         wrong, away = verify_revisions()
     assert wrong == {alpha: (OLD, NEW)}
