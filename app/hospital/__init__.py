@@ -12,6 +12,7 @@ guard(hospital)
 from app.hospital import (  # noqa: E402
     administration,
     allergies,
+    audit,
     confidentiality,
     consents,
     consultations,
@@ -23,6 +24,7 @@ from app.hospital import (  # noqa: E402
     gateway,
     identity,
     medicines,
+    patient_accounts,
     patient_privacy,
     patients,
     prescribing,
@@ -43,6 +45,7 @@ hospital.context_processor(lambda: {"words": wording})
 __all__ = [
     "administration",
     "allergies",
+    "audit",
     "confidentiality",
     "consents",
     "consultations",
@@ -55,6 +58,7 @@ __all__ = [
     "hospital",
     "identity",
     "medicines",
+    "patient_accounts",
     "patient_privacy",
     "patients",
     "prescribing",

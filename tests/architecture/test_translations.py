@@ -12,7 +12,8 @@ from babel.messages.pofile import read_po
 APP = Path(__file__).parents[2] / "app"
 AREAS = {
     "core": ["core", "tenancy", "web", "jobs", "templates/layouts", "templates/components", "templates/errors",
-             "templates/messages", "templates/landing", "templates/security", "templates/account"],
+             "templates/messages", "templates/landing", "templates/security", "templates/account",
+             "templates/gateway"],
     "domain": ["domain"],
     "admin": ["admin", "templates/admin"],
     "hospital": ["hospital", "templates/hospital"],

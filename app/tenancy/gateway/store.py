@@ -79,18 +79,30 @@ class GatewayStore:
     def get(self, hospital: HospitalEntry | None, portal: str | None) -> Gateway:
         """Return what counts now; raises RegistryUnavailable or HospitalUnavailable where nothing is known of it."""
         code = hospital.code if hospital else None
-        stamps = self._stamps(code)
-        platform = self._hold(None, None, stamps[0] if stamps else None, away=stamps is None)
-        own = None if hospital is None else self._hold(code, hospital, stamps[1] if stamps else None, stamps is None)
-        about = own.sources if own is not None else NOTHING_OWN
+        platform, about = self._sources(code, hospital)
         known = self._compiled.get((code, portal))
-        if known is not None and known[0] is platform.sources and known[1] is about:
+        if known is not None and known[0] is platform and known[1] is about:
             return known[2]
-        gateway = compile_gateway(portal, platform.sources[0], *about)
+        gateway = compile_gateway(portal, platform[0], *about)
         if len(self._compiled) >= MOST_KNOWN:
             self._compiled.clear()
-        self._compiled[code, portal] = (platform.sources, about, gateway)
+        self._compiled[code, portal] = (platform, about, gateway)
         return gateway
+
+    def central_sources(self, hospital: HospitalEntry | None) -> tuple[Source, Source]:
+        """Return what operators say of the platform, and of a hospital; raises like `get`."""
+        platform, about = self._sources(hospital.code if hospital else None, hospital)
+        return platform[0], about[0]
+
+    def _sources(
+        self, code: str | None, hospital: HospitalEntry | None
+    ) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
+        stamps = self._stamps(code)
+        away = stamps is None
+        platform = self._hold(None, None, stamps[0] if stamps else None, away)
+        if hospital is None:
+            return platform.sources, NOTHING_OWN
+        return platform.sources, self._hold(code, hospital, stamps[1] if stamps else None, away).sources
 
     def is_changing(self, code: str | None) -> None:
         """Have every process ask the database until the change is committed, or until it is given up."""
