@@ -97,9 +97,9 @@ def record_access(
         _write_access(_who(actor, action, subject_type, subject_id) | {"a_patient_ids": seen})
 
 
-def record_log_access(actor: Actor, action: str, *, subject_id: UUID | None = None) -> None:
-    """Write down that somebody read the logs themselves, though they may show no patient."""
-    _write_access(_who(actor, action, "log", subject_id) | {"a_patient_ids": []})
+def record_log_access(actor: Actor, action: str, *, patient_ids: Iterable[UUID] = ()) -> None:
+    """Write down that somebody read the logs themselves, also where they named no patient."""
+    _write_access(_who(actor, action, "log", None) | {"a_patient_ids": list(dict.fromkeys(patient_ids))})
 
 
 def _write_access(values: dict[str, Any]) -> None:
