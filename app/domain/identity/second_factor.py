@@ -23,13 +23,14 @@ from app.core.i18n import _l
 from app.domain.identity import passkeys, recovery_codes, totp
 from app.domain.identity.accounts import Account
 from app.domain.identity.browsers import end_sessions, portal_of
-from app.domain.identity.factor_letters import tell_of_reset
+from app.domain.identity.letters import write_to_owner
 from app.domain.identity.models import PatientUser
 from app.domain.identity.noting import SUBJECTS, note_change, note_security
 from app.domain.identity.owners import owned_by
 from app.domain.identity.passkeys import Challenge, RelyingParty
 from app.domain.identity.sign_in import WrongCode, check_again, count_failure
 from app.domain.identity.throttle import seconds_left
+from app.domain.messages.templates import FACTOR_RESET
 from app.tenancy.policies import account_policy
 
 SHORTEST_REASON = 5
@@ -207,7 +208,7 @@ def reset_second_factor(actor: Actor, account: Account, reason: str) -> None:
         changes={"reason": reason},
     )
     _note_security(actor, account, "second_factor.reset", None)
-    tell_of_reset(actor, account)
+    write_to_owner(actor, account, FACTOR_RESET, {}, path="")
 
 
 def keyring() -> Keyring:
