@@ -19,6 +19,8 @@ from app.domain.centre.sync import synchronise_fully
 from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
 from app.domain.identity.proofs import Invitation, PasswordReset
 from app.domain.messages.models import AppointmentReminder, MessageState, OutboundMessage, ReminderState
+from app.domain.privacy.performing import erase_again, erase_what_the_centre_remembers, read_erasures
+from app.domain.support.restored import end_support
 from app.tenancy.models import PatientIndexEntry
 from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, prepares_restored
 
@@ -26,7 +28,9 @@ from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, 
 def register() -> None:
     """Have every restore do what stands here."""
     carries_over(list_closed_accounts, close_accounts)
-    for preparer in (end_sessions, close_invitations, send_nothing_twice, drop_unreadable_second_factors):
+    carries_over(read_erasures, erase_again)
+    prepares_restored(erase_what_the_centre_remembers)
+    for preparer in (end_sessions, close_invitations, send_nothing_twice, drop_unreadable_second_factors, end_support):
         prepares_restored(preparer)
     follows_restore(tell_the_centre_anew)
 
