@@ -39,7 +39,15 @@ FROM pg_roles WHERE rolname = ANY (%(roles)s) OR rolname = ANY (%(groups)s)
 RIGHTS = ("SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS")
 EVERYBODY = "PUBLIC"
 GROUPS = ("vien_app", "vien_patient", "vien_central_app")
-MADE_BY_MIGRATIONS = ("vien_make_log_partitions", "vien_claim_database")
+MADE_BY_MIGRATIONS = (
+    "vien_make_log_partitions",
+    "vien_claim_database",
+    "vien_seal_log",
+    "vien_continue_logs",
+    "vien_retire_log_month",
+    "vien_erase_patient",
+    "vien_purge_expired",
+)
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)
     WHERE n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
