@@ -28,6 +28,7 @@ from app.hospital import (  # noqa: E402
     patient_privacy,
     patients,
     prescribing,
+    roles,
     search,
     security,
     sessions,
@@ -37,6 +38,7 @@ from app.hospital import (  # noqa: E402
     today,
     visits,
     vitals,
+    who_can,
     wording,
 )
 
@@ -62,6 +64,7 @@ __all__ = [
     "patient_privacy",
     "patients",
     "prescribing",
+    "roles",
     "search",
     "security",
     "sessions",
@@ -71,5 +74,6 @@ __all__ = [
     "today",
     "visits",
     "vitals",
+    "who_can",
     "wording",
 ]

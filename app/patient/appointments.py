@@ -20,9 +20,9 @@ from app.patient import patient
 from app.patient.calendar import calendar_file
 from app.patient.forms.booking import CancelForm
 from app.patient.own import own_patient_id
-from app.patient.qr import qr_image
 from app.web.menu import declare_menu
 from app.web.principals import current_actor
+from app.web.qr import qr_image
 from app.web.render import render, see_other
 
 declare_menu("patient.appointments_index", _l("Visits"), "calendar-days", OWN_APPOINTMENTS, 20)

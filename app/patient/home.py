@@ -10,9 +10,9 @@ from app.domain.appointments.own_visits import get_overview
 from app.domain.identity.permissions import OWN_RECORD
 from app.patient import patient
 from app.patient.own import own_patient_id
-from app.patient.qr import qr_image
 from app.web.menu import declare_menu
 from app.web.principals import current_actor
+from app.web.qr import qr_image
 from app.web.render import render
 
 declare_menu("patient.home", _l("Home"), "house", OWN_RECORD, 10)

@@ -15,7 +15,7 @@ from app.domain.identity.models import PatientUser
 from app.patient import patient
 from app.patient.forms.sign_in import PatientSignInForm
 from app.web.account import add_account
-from app.web.invitations import add_invitations
+from app.web.invitations import add_invitation_codes, add_invitations
 from app.web.own_password import add_own_password
 from app.web.resets import add_resets
 from app.web.second_factor import add_second_factor
@@ -48,4 +48,5 @@ add_own_second_factor(patient, PORTAL)
 add_account(patient)
 add_own_password(patient)
 add_invitations(patient)
+add_invitation_codes(patient)
 add_resets(patient)

@@ -85,6 +85,11 @@ def accept_invitation(portal: str, token: str, password: str, *, address: str | 
     return account
 
 
+def read_code(typed: str) -> str:
+    """Return a code as it was made, however it was typed."""
+    return "".join(sign for sign in typed.upper() if sign in CODE_SIGNS)
+
+
 def end_invitations(account: Any) -> None:
     """Let what was sent or printed for an account open nothing any more."""
     model, owned = _table_of(portal_of(account))
@@ -126,12 +131,11 @@ def _open(actor: Actor, account: Any, token: str, *, on_paper: bool = False) -> 
 def _get(portal: str, token: str, *, locked: bool = False) -> Any:
     model, owned = _table_of(portal)
     kind: Any = KINDS[portal].account
-    typed = "".join(sign for sign in token.upper() if sign in CODE_SIGNS)
     query = (
         sa.select(model)
         .join(kind, kind.id == owned)
         .where(
-            model.token_hash.in_([hash_token(token), hash_token(typed)]),
+            model.token_hash.in_([hash_token(token), hash_token(read_code(token))]),
             model.used_at.is_(None),
             model.expires_at > clock.now(),
             kind.disabled_at.is_(None),

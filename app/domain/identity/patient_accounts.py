@@ -13,9 +13,12 @@ from app.core.db import db
 from app.core.errors import Conflict, InvalidValue, NotFound
 from app.core.i18n import _l
 from app.domain.audit.operations import record_access, record_change
+from app.domain.identity.account_words import words_about
+from app.domain.identity.invitations import invite, invite_on_paper
 from app.domain.identity.models import PatientUser
-from app.domain.identity.passwords import PATIENT_LENGTH, check_new_password, hash_password
+from app.domain.identity.passwords import NO_PASSWORD, PATIENT_LENGTH, check_new_password, hash_password
 from app.domain.patients.models import Patient
+from app.tenancy.binding import bound_hospital
 
 LANGUAGES = ("vi", "en")
 
@@ -25,12 +28,74 @@ class AccountExists(Conflict):
     default_message = _l("This patient already has an account in the patient portal.")
 
 
+class NoSignInName(Conflict):
+    title = _l("The patient could not sign in")
+    default_message = _l("Patients sign in with their CCCD number or mobile number, and neither is known.")
+    remedy = _l("Write one of them down first.")
+
+
+class AccountClosed(Conflict):
+    title = _l("The account is disabled")
+    default_message = _l("Nobody can sign in with this account.")
+    remedy = _l("Enable it first.")
+
+
 def create_patient_account(actor: Actor, *, patient_id: UUID, password: str, locale: str = "vi") -> PatientUser:
     """Give a patient an account; raises AccountExists, or InvalidValue for a weak password."""
-    check_new_password(password, shortest=PATIENT_LENGTH)
-    account = PatientUser(
-        patient_id=patient_id, password_hash=hash_password(password), locale=locale, created_by=actor.id
-    )
+    account = PatientUser(patient_id=patient_id, locale=locale, created_by=actor.id, password_hash=NO_PASSWORD)
+    check_new_password(password, shortest=PATIENT_LENGTH, about=words_about(account))
+    account.password_hash = hash_password(password)
+    return _add(actor, account)
+
+
+def give_access(actor: Actor, patient_id: UUID) -> PatientUser:
+    """Send a patient a link by e-mail, with which they choose a password; makes the account where there is none.
+
+    Raises InvalidValue without a usable address, NoSignInName, or AccountClosed.
+    """
+    account = _account_for_access(actor, patient_id)
+    invite(actor, account)
+    return account
+
+
+def print_access(actor: Actor, patient_id: UUID) -> str:
+    """Return a code to be printed and handed to the patient; makes the account where there is none.
+
+    Raises NoSignInName or AccountClosed. The desk has seen who it is.
+    """
+    return invite_on_paper(actor, _account_for_access(actor, patient_id))
+
+
+def find_patient_account(patient_id: UUID) -> PatientUser | None:
+    """Return a patient's account, or None."""
+    return db.session.scalar(sa.select(PatientUser).where(PatientUser.patient_id == patient_id))
+
+
+def get_patient_account(patient_id: UUID) -> PatientUser:
+    """Return a patient's account; raises NotFound."""
+    account = find_patient_account(patient_id)
+    if account is None:
+        raise NotFound
+    return account
+
+
+def _account_for_access(actor: Actor, patient_id: UUID) -> PatientUser:
+    patient = db.session.get(Patient, patient_id)
+    if patient is None or patient.deleted_at is not None:
+        raise NotFound
+    if not patient.cccd and not patient.phone:
+        raise NoSignInName
+    account = find_patient_account(patient_id)
+    if account is None:
+        locale = bound_hospital().locale
+        new = PatientUser(patient_id=patient_id, locale=locale, created_by=actor.id, password_hash=NO_PASSWORD)
+        return _add(actor, new)
+    if account.disabled_at is not None:
+        raise AccountClosed
+    return account
+
+
+def _add(actor: Actor, account: PatientUser) -> PatientUser:
     try:
         with db.session.begin_nested():
             db.session.add(account)
@@ -41,7 +106,7 @@ def create_patient_account(actor: Actor, *, patient_id: UUID, password: str, loc
         "patient_account.create",
         subject_type="patient_user",
         subject_id=account.id,
-        patient_id=patient_id,
+        patient_id=account.patient_id,
     )
     return account
 

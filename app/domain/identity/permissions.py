@@ -145,7 +145,15 @@ ROLE_PRESETS: dict[str, RolePreset] = {
         scope=Scope.DEPARTMENT,
         reads=(*_WHO, *_NOTES),
     ),
-    "receptionist": _role("Tiếp đón", *_DESK, REGISTER_PATIENTS, CHECK_IN, BOOK_FOR_PATIENTS, sees_nothing_of=_NOTES),
+    "receptionist": _role(
+        "Tiếp đón",
+        *_DESK,
+        REGISTER_PATIENTS,
+        CHECK_IN,
+        BOOK_FOR_PATIENTS,
+        MANAGE_PATIENT_ACCOUNTS,
+        sees_nothing_of=_NOTES,
+    ),
     "lab_technician": _role(
         "Kỹ thuật viên xét nghiệm",
         *_DESK,

@@ -21,7 +21,7 @@ from tests import factories
 from tests.support.client import CheckingClient
 from tests.support.platform import Platform
 
-PASSWORD = "mat-khau-cua-bac-si"
+PASSWORD = "trang-len-dinh-nui-xanh"
 SECRET = {"VIEN_NEW_PASSWORD": PASSWORD}
 STAFF = ["hospital", "add-staff", "alpha", "bac.si", "--name", "Bác sĩ Một", "--role", "doctor", "--department", "NOI"]
 HOURS = [
