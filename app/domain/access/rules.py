@@ -45,6 +45,16 @@ def most_open(accesses: Iterable[FieldAccess]) -> FieldAccess:
     return min(accesses, key=_OPEN_FIRST.index, default=FieldAccess.WRITE)
 
 
+def is_narrower(scope: Scope, than: Scope) -> bool:
+    """Tell whether a scope leaves out some of another's patients."""
+    return _WIDE_FIRST.index(scope) > _WIDE_FIRST.index(than)
+
+
+def is_less_open(access: FieldAccess, than: FieldAccess) -> bool:
+    """Tell whether an access allows less than another."""
+    return _OPEN_FIRST.index(access) > _OPEN_FIRST.index(than)
+
+
 def closed_fields(rules: Iterable[tuple[str, FieldAccess]]) -> dict[str, FieldAccess]:
     """Return the fields that are not open to writing, from what all of somebody's roles say: the most open counts."""
     said: dict[str, list[FieldAccess]] = {}

@@ -14,7 +14,7 @@ from app.core.errors import Conflict, InvalidValue
 from app.core.i18n import _l
 from app.domain.identity.models import RolePermission, StaffRole, StaffUser
 from app.domain.identity.passwords import NO_PASSWORD
-from app.domain.identity.permissions import MANAGE_OPERATORS, MANAGE_STAFF
+from app.domain.identity.permissions import MANAGE_OPERATORS, MANAGE_ROLES, MANAGE_STAFF
 from app.tenancy.models import PlatformUser, PlatformUserPermission
 
 ADMINISTERING = 7_312_002  # one at a time, so that two do not take each other's administration away
@@ -68,6 +68,26 @@ def check_operator_remains(user_id: UUID) -> None:
         )
     )
     _refuse_last(set(db.session.scalars(query)), user_id)
+
+
+def check_somebody_administers() -> None:
+    """Allow a role to lose permissions; raises LastAdministrator where nobody could change roles or manage staff."""
+    _wait(StaffUser)
+    for permission in (MANAGE_ROLES, MANAGE_STAFF):
+        query = (
+            sa.select(StaffUser.id)
+            .join(StaffRole, StaffRole.staff_id == StaffUser.id)
+            .join(RolePermission, RolePermission.role_id == StaffRole.role_id)
+            .where(
+                RolePermission.permission_code == permission.code,
+                StaffUser.disabled_at.is_(None),
+                StaffUser.deleted_at.is_(None),
+                StaffUser.password_hash != NO_PASSWORD,
+            )
+            .limit(1)
+        )
+        if db.session.scalar(query) is None:
+            raise LastAdministrator
 
 
 def _check_staff(staff_id: UUID) -> bool:

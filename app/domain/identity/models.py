@@ -106,6 +106,9 @@ class StaffSession(Identified, BrowserSession, HospitalModel):
     __tablename__ = "sessions"
 
     staff_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"), index=True)
+    renews: Mapped[bool] = mapped_column(
+        default=False, server_default=sa.false(), doc="whether the next page brings a new token: the roles have changed"
+    )
 
 
 class PatientUser(Identified, Edited, Versioned, Credentials, HospitalModel):

@@ -81,6 +81,7 @@ class SignedIn:
     proven_at: datetime | None = None
     visit: Visit | None = None
     bounds: Bounds | None = None
+    renews: bool = False
 
 
 def _alive(model: Any) -> list[sa.ColumnElement[bool]]:
@@ -142,6 +143,7 @@ _STAFF = (
         _STAFF_PERMISSIONS,
         _STAFF_ROLES,
         _STAFF_FIELDS,
+        StaffSession.renews,
     )
     .join(StaffUser, StaffUser.id == StaffSession.staff_id)
     .where(*_alive(StaffSession), StaffUser.disabled_at.is_(None), StaffUser.deleted_at.is_(None))
@@ -179,7 +181,7 @@ def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
     row = db.session.execute(_STAFF, _now("hospital", token)).one_or_none()
     if row is None:
         return None
-    session_id, seen_at, proven_at, staff_id, name, department_id, held, roles, fields = row
+    session_id, seen_at, proven_at, staff_id, name, department_id, held, roles, fields, renews = row
     if in_use:
         _touch(StaffSession, session_id, seen_at)
     bounds = bounds_from(staff_id, department_id, held or (), fields or ())
@@ -192,6 +194,7 @@ def find_staff(token: str, *, in_use: bool = True) -> SignedIn | None:
         department_id,
         proven_at=proven_at,
         bounds=bounds,
+        renews=renews,
     )
 
 
@@ -254,13 +257,16 @@ def renew_token(portal: str, session_id: UUID, token: str, *, proven: bool) -> s
     """
     model, renewed = KINDS[portal].model, new_token()
     values: dict[str, Any] = {"token_hash": hash_token(renewed)} | ({"proven_at": clock.now()} if proven else {})
+    if portal == "hospital":
+        values["renews"] = False
     query = (
         sa.update(model)
         .where(model.id == session_id, model.token_hash == hash_token(token), model.ended_at.is_(None))
         .values(**values)
         .returning(model.id)
     )
-    return renewed if db.session.scalar(query) is not None else None
+    found = db.session.scalar(query, execution_options=WHILE_READING)
+    return renewed if found is not None else None
 
 
 def end_session(portal: str, session_id: UUID, reason: str = "signed_out") -> None:

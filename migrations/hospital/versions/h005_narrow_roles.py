@@ -53,6 +53,7 @@ def upgrade() -> None:
             "confidentiality", _among("confidentiality", "normal", "restricted"), server_default="normal", nullable=False
         ),
     )
+    op.add_column("sessions", sa.Column("renews", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "role_field_rules",
         sa.Column("role_id", sa.Uuid(), nullable=False),
@@ -116,5 +117,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("emergency_access")
     op.drop_table("role_field_rules")
+    op.drop_column("sessions", "renews")
     op.drop_column("patients", "confidentiality")
     op.drop_column("roles", "scope")
