@@ -1,11 +1,13 @@
-"""Data protection by itself: copies of one's data are made and end, and requests that are overdue are reported."""
+"""Data protection by itself: copies are made and end, erasures are performed, overdue requests are reported."""
 
 from __future__ import annotations
 
 from app.core.actor import system_actor
 from app.core.queue import job
 from app.core.unit_of_work import unit_of_work
+from app.domain.privacy.erasing import JOB as ERASE
 from app.domain.privacy.exports import JOB, end_old_exports, have_exports_due, make_due_exports
+from app.domain.privacy.performing import have_erasures_due, perform_due_erasures
 from app.domain.privacy.requests import have_overdue, report_overdue
 from app.jobs.schedule import every
 
@@ -24,3 +26,10 @@ def make_own_exports() -> None:
     """Make the copies of their data that patients have asked for, and destroy those that have stood their time."""
     end_old_exports()
     make_due_exports()
+
+
+@every(seconds=60, due=have_erasures_due)
+@job(ERASE, queue="long", for_hospital=True, timeout_seconds=600, once_within=30)
+def perform_erasures() -> None:
+    """Perform what two people have decided to erase, and destroy the files of it."""
+    perform_due_erasures()

@@ -22,7 +22,7 @@ from app.core.errors import InvalidValue
 from app.core.formats.phones import parse_phone
 from app.core.ids import new_id
 from app.core.sealed import declare_sealed
-from app.tenancy.models import Hospital, HospitalStatus, PatientIndexEntry
+from app.tenancy.models import Hospital, HospitalStatus, PatientErasure, PatientIndexEntry
 
 CARD_LENGTH = 15
 SOCIAL_INSURANCE_DIGITS = 10
@@ -49,6 +49,15 @@ class PatientFacts:
     phone: str | None
     email: str | None
     deactivated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A patient whom a hospital has erased or de-identified: an id, and nothing of who that was."""
+
+    patient_id: UUID
+    kind: str
+    erased_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,29 @@ def deactivate(hospital_id: UUID, patient_ids: Iterable[UUID], moment: datetime)
     entry = PatientIndexEntry
     gone = sa.update(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(patient_ids)))
     db.session.execute(gone.values(deactivated_at=moment).execution_options(synchronize_session=False))
+
+
+def forget_erased(hospital_id: UUID, erased: Sequence[Erased]) -> None:
+    """Take erased patients out of the index, and remember their ids: a restore from before erases them again."""
+    if not erased:
+        return
+    entry, ids = PatientIndexEntry, [one.patient_id for one in erased]
+    gone = sa.delete(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(ids))
+    db.session.execute(gone.execution_options(synchronize_session=False))
+    rows = [
+        {"hospital_id": hospital_id, "patient_id": one.patient_id, "kind": one.kind, "erased_at": one.erased_at}
+        for one in erased
+    ]
+    statement = insert(PatientErasure).values(rows)
+    further = {"kind": statement.excluded.kind, "erased_at": statement.excluded.erased_at}
+    key = ["hospital_id", "patient_id"]
+    db.session.execute(statement.on_conflict_do_update(index_elements=key, set_=further))
+
+
+def list_erased(hospital_id: UUID) -> list[Erased]:
+    """Return whom a hospital has erased, as far as the centre has heard."""
+    query = sa.select(PatientErasure.patient_id, PatientErasure.kind, PatientErasure.erased_at)
+    return [Erased(*row) for row in db.session.execute(query.where(PatientErasure.hospital_id == hospital_id))]
 
 
 def _digests(facts: PatientFacts) -> dict[str, bytes | None]:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core import clock
 from app.core.db import WriteAcrossHistories, db
 from app.tenancy.binding import find_bound_hospital
-from app.tenancy.index import PatientFacts, index_patients
+from app.tenancy.index import Erased, PatientFacts, forget_erased, index_patients
 from app.tenancy.models import RunStatus, SyncCursor, SyncRun
 from app.tenancy.security_events import take_security_events
 from app.tenancy.support import Answer, take_answers
@@ -41,6 +41,7 @@ class Report:
     to_position: int
     event_ids: Sequence[UUID] = ()
     patients: Sequence[PatientFacts] = ()
+    erased: Sequence[Erased] = ()
     security: Sequence[dict[str, Any]] = ()
     support: Sequence[Answer] = ()
     counts: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +79,7 @@ def take_report(hospital_id: UUID, report: Report) -> bool:
     if not report.event_ids and cursor.position == report.to_position and not heard.is_long_ago:
         return False
     index_patients(hospital_id, report.patients)
+    forget_erased(hospital_id, report.erased)
     take_security_events(hospital_id, report.security)
     take_answers(hospital_id, report.support)
     cursor.position, cursor.updated_at = report.to_position, clock.now()

@@ -171,6 +171,8 @@ def _after_collision(
 ) -> Appointment:
     """Say what stood in the way; a second submit of the same visit finds the first one."""
     constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    if constraint == "patient_is_not_erased":
+        raise NotFound from error
     if constraint not in (DOCTOR_AT_ONCE, PATIENT_AT_ONCE):
         raise error
     standing = _find_same(patient_id, doctor_id, slot.start)

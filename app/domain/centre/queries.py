@@ -15,8 +15,9 @@ from app.domain.appointments.models import Appointment
 from app.domain.identity.models import StaffUser
 from app.domain.patients.models import Patient
 from app.domain.prescriptions.models import Prescription
+from app.domain.privacy.models import Erasure, ErasureState
 from app.domain.records.models import MedicalRecord
-from app.tenancy.index import PatientFacts
+from app.tenancy.index import Erased, PatientFacts
 
 COUNTED: dict[str, InstrumentedAttribute[UUID]] = {
     "patients": Patient.id,
@@ -61,7 +62,7 @@ def _patients() -> sa.Select[*tuple[Any, ...]]:
         Patient.phone,
         Patient.email,
         Patient.deleted_at,
-    )
+    ).where(Patient.erased_at.is_(None))
 
 
 def _facts(query: sa.Select[*tuple[Any, ...]]) -> list[PatientFacts]:
@@ -76,5 +77,19 @@ def _estimate() -> int:
 
 
 def list_present(ids: Sequence[UUID]) -> set[UUID]:
-    """Return which of these patients the hospital has, deleted ones included."""
-    return set(db.session.scalars(sa.select(Patient.id).where(Patient.id.in_(ids))))
+    """Return which of these patients the hospital has, deleted ones included, erased ones not."""
+    return set(db.session.scalars(sa.select(Patient.id).where(Patient.id.in_(ids), Patient.erased_at.is_(None))))
+
+
+def read_erased(ids: Collection[UUID] | None = None) -> list[Erased]:
+    """Return which patients were erased or de-identified: of these, or all."""
+    if ids is not None and not ids:
+        return []
+    query = sa.select(Erasure.patient_id, Erasure.kind, Erasure.performed_at).where(
+        Erasure.state == ErasureState.PERFORMED
+    )
+    if ids is not None:
+        query = query.where(Erasure.patient_id.in_(list(ids)))
+    rows = db.session.execute(query.order_by(Erasure.performed_at)).all()
+    last = {row.patient_id: Erased(row.patient_id, row.kind.value, row.performed_at) for row in rows}
+    return list(last.values())

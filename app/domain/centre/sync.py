@@ -18,12 +18,12 @@ from app.core.db import db
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.outbox import has_events, place_events, read_events
-from app.domain.centre.queries import count_rows, list_present, read_patients, read_patients_after
+from app.domain.centre.queries import count_rows, list_present, read_erased, read_patients, read_patients_after
 from app.domain.security.events import TOLD
 from app.domain.support.queries import read_answers
 from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
-from app.tenancy.index import deactivate, index_patients, list_indexed
+from app.tenancy.index import deactivate, forget_erased, index_patients, list_indexed
 from app.tenancy.models import RunStatus, SyncRun
 from app.tenancy.reading import ask_replica
 from app.tenancy.sync import (
@@ -42,6 +42,7 @@ log = get_logger(__name__)
 BATCH = 500
 NOT_SERVED = (HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital)
 EVENTS, FULL = "events", "full"
+ERASED = "patient.erase"
 
 
 def has_news() -> bool:
@@ -110,6 +111,7 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             if not events and not heard.is_long_ago:
                 return None
             patients = read_patients({event.subject_id for event in events if event.kind.startswith("patient.")})
+            erased = read_erased({event.subject_id for event in events if event.kind == ERASED})
             support = read_answers({event.subject_id for event in events if event.kind.startswith("support.")})
         return Report(
             kind=EVENTS,
@@ -118,6 +120,7 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             to_position=events[-1].position if events else heard.position,
             event_ids=[event.id for event in events],
             patients=patients,
+            erased=erased,
             support=support,
             security=[event.payload for event in events if event.kind == TOLD],
             counts=ask_replica(lambda: count_rows(counts)),
@@ -137,8 +140,11 @@ def _retell(code: str, hospital_id: UUID, started_at: datetime) -> int:
         told.extend(facts.id for facts in patients)
     gone = _find_gone(code, hospital_id, set(told))
     with bind_hospital(code):
+        with unit_of_work():
+            erased = read_erased()
         counts = ask_replica(lambda: count_rows(None))
     with unit_of_work():
+        forget_erased(hospital_id, erased)
         deactivate(hospital_id, gone, clock.now())
         position = find_heard(hospital_id).position
         report = Report(FULL, started_at, position, position, counts=counts)

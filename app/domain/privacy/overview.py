@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -50,17 +51,17 @@ def open_overview(actor: Actor, patient_id: UUID) -> Overview:
         raise NotFound
     record_access(actor, "patient.privacy", subject_type="patient", subject_id=patient_id, patient_ids=[patient_id])
 
-    def newest(model: type, moment: sa.orm.InstrumentedAttribute[datetime]) -> Sequence[object]:
-        query = sa.select(model).where(model.patient_id == patient_id)  # type: ignore[attr-defined]
+    def newest(model: Any, moment: Any) -> Sequence[Any]:
+        query: sa.Select[Any] = sa.select(model).where(model.patient_id == patient_id)
         return db.session.scalars(query.order_by(moment.desc()).limit(SHOWN)).all()
 
     return Overview(
         patient=patient,
         standing=list_standing(patient_id),
-        requests=newest(DataRequest, DataRequest.received_at),  # type: ignore[arg-type]
-        exports=newest(OwnExport, OwnExport.asked_at),  # type: ignore[arg-type]
-        holds=newest(LegalHold, LegalHold.placed_at),  # type: ignore[arg-type]
-        erasures=newest(Erasure, Erasure.proposed_at),  # type: ignore[arg-type]
+        requests=newest(DataRequest, DataRequest.received_at),
+        exports=newest(OwnExport, OwnExport.asked_at),
+        holds=newest(LegalHold, LegalHold.placed_at),
+        erasures=newest(Erasure, Erasure.proposed_at),
         kept_until=find_kept_until(patient_id),
     )
 

@@ -268,9 +268,38 @@ BEGIN
     PERFORM set_config('vien.erasing', '', true);
     RETURN done;
 END $$;
+
+-- Nothing is begun for a patient who was erased meanwhile: the lock waits for an erasure that is under way.
+CREATE FUNCTION vien_refuse_for_erased() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.patient_id IS NOT NULL THEN
+        PERFORM 1 FROM patients WHERE id = NEW.patient_id FOR KEY SHARE;
+        IF EXISTS (SELECT 1 FROM patients WHERE id = NEW.patient_id AND erased_at IS NOT NULL) THEN
+            RAISE EXCEPTION 'this patient was erased' USING ERRCODE = '23503', CONSTRAINT = 'patient_is_not_erased';
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_for_erased BEFORE INSERT ON appointments
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
+CREATE TRIGGER refuse_for_erased BEFORE INSERT ON patient_users
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
+CREATE TRIGGER refuse_for_erased BEFORE INSERT ON outbound_messages
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
+CREATE TRIGGER refuse_for_erased BEFORE INSERT ON patient_consents
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
+CREATE TRIGGER refuse_for_erased BEFORE INSERT ON own_exports
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
 """
 
 UNDO_FUNCTIONS = r"""
+DROP TRIGGER refuse_for_erased ON appointments;
+DROP TRIGGER refuse_for_erased ON patient_users;
+DROP TRIGGER refuse_for_erased ON outbound_messages;
+DROP TRIGGER refuse_for_erased ON patient_consents;
+DROP TRIGGER refuse_for_erased ON own_exports;
+DROP FUNCTION vien_refuse_for_erased();
 DROP FUNCTION vien_erase_patient(uuid), vien_purge_expired(uuid, integer), vien_list_expired(text, timestamptz),
     vien_kept_until(uuid), vien_record_class(uuid);
 CREATE OR REPLACE FUNCTION vien_freeze_record() RETURNS trigger LANGUAGE plpgsql AS $$
