@@ -96,6 +96,8 @@ def within_reach(actor: Actor, permission: Permission) -> sa.ColumnElement[bool]
 def open_to_colleagues(actor: Actor) -> sa.ColumnElement[bool]:
     """Return the condition for lists of the actor's own department anyway: confidentiality alone narrows them."""
     bounds = bounds_of(actor)
+    if actor.kind is ActorKind.OPERATOR:
+        return _NOT_RESTRICTED if actor.basis is Basis.SUPPORT else sa.false()
     return sa.true() if bounds is None else sa.or_(_NOT_RESTRICTED, _treats(bounds), _emergency(bounds).exists())
 
 

@@ -13,9 +13,11 @@ from flask import Flask
 
 from app.core import clock
 from app.core.db import db
+from app.core.permissions import required_by, requires_sign_in
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import AccessEntry, AuditEntry
 from app.domain.messages.models import OutboundMessage
+from app.domain.patients.models import Confidentiality
 from app.domain.security.models import HospitalSecurityEvent
 from app.domain.support.models import SupportGrant, SupportSession
 from app.domain.support.rules import GRANTABLE_CODES
@@ -159,8 +161,6 @@ def test_a_visitor_changes_nothing(app: Flask, visitor: CheckingClient, bound: A
             ("invitation", "reset")
         ):
             continue
-        from app.core.permissions import requires_sign_in
-
         if not requires_sign_in(app.view_functions[rule.endpoint]):
             continue
         values = dict.fromkeys(rule.arguments, patient_id)
@@ -344,8 +344,6 @@ def test_without_a_grant_an_operator_is_nobody_in_the_hospital(
     thief = app.test_client()
     for path in ("/", "/h/alpha"):
         thief.set_cookie("vien-hospital-alpha", cookie.value, path=path)
-    from app.core.permissions import requires_sign_in
-
     asked = 0
     for rule in app.url_map.iter_rules():
         guarded = requires_sign_in(app.view_functions[rule.endpoint])
@@ -379,3 +377,30 @@ def test_the_pages_ask_few_questions(
 def test_the_pages_say_no_more_than_they_must(ask: Any, operator: CheckingClient) -> None:
     ask()
     assert not re.search(r"password|CCCD", operator.get("/admin/support").text)
+
+
+def test_a_visitor_sees_no_confidential_patient(visitor: CheckingClient, bound: Any, alpha: str) -> None:
+    with bound(alpha):
+        hidden_id = make_patient(full_name="Lê Văn Kín", confidentiality=Confidentiality.RESTRICTED).id
+        plain_id = make_patient(full_name="Phạm Thị Thường").id
+    assert "Lê Văn Kín" not in visitor.get(f"{HOSPITAL}/search?q=Kín").text
+    refused = visitor.get(f"{HOSPITAL}/patients/{hidden_id}")
+    assert refused.status_code in (403, 404)
+    assert "Lê Văn Kín" not in refused.text
+    assert "Phạm Thị Thường" in visitor.get(f"{HOSPITAL}/patients/{plain_id}").text
+
+
+def test_a_visitor_is_refused_every_page_that_was_not_granted(app: Flask, visitor: CheckingClient) -> None:
+    granted, adapter, refused = {"patients.view", "appointments.view"}, app.url_map.bind("localhost"), 0
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if not rule.endpoint.startswith("hospital.") or "GET" not in (rule.methods or ()) or not requires_sign_in(view):
+            continue
+        if (required_by(view) or {""}) <= granted or rule.endpoint == "hospital.support_welcome":
+            continue
+        values: dict[str, Any] = dict.fromkeys(rule.arguments, "x")
+        values |= {name: visitor.person for name in rule.arguments if name.endswith("_id")}
+        path = adapter.build(rule.endpoint, values, method="GET")
+        assert visitor.get(f"/h/alpha{path}").status_code == 403, rule.rule
+        refused += 1
+    assert refused > 10
