@@ -12,11 +12,14 @@ from app.core import clock
 from app.core.errors import InvalidValue, Text
 from app.core.i18n import _, _l
 from app.core.permissions import requires
+from app.domain.audit import words as audit_words
+from app.domain.audit.queries import list_look_days
 from app.domain.identity.permissions import REGISTER_PATIENTS, VIEW_ACCESS_LOG, VIEW_PATIENTS
+from app.domain.paging import Page, offset_of
 from app.domain.patients.errors import DuplicateCccd, StalePatient
 from app.domain.patients.models import AllergyState, Sex
 from app.domain.patients.operations import register_patient, update_patient
-from app.domain.patients.queries import PatientRow, list_access, open_patient, search_patients
+from app.domain.patients.queries import PatientRow, open_patient, search_patients
 from app.domain.patients.rules import PatientDetails, check_details
 from app.domain.records.queries import open_chart
 from app.hospital import hospital, wording
@@ -30,6 +33,8 @@ from app.web.render import render, see_other
 from app.web.templates import hospital_zone
 
 declare_menu("hospital.patients_index", _l("Patients"), "users", VIEW_PATIENTS, 20)
+
+LOOKS, LAST_PAGE = 50, 10_000
 
 LABELS = {
     "full_name": _l("Full name"),
@@ -70,8 +75,13 @@ def patients_show(patient_id: UUID) -> Response:
 def patients_access(patient_id: UUID) -> Response:
     """Show who has looked at a patient's data."""
     patient = open_patient(current_actor(), patient_id, "patient.access", VIEW_ACCESS_LOG)
-    page = list_access(current_actor(), patient_id, str(hospital_zone()), request.args.get("page", 1, type=int))
-    return render("hospital/patients/access.html", patient=patient, page=page)
+    number = min(max(request.args.get("page", 1, type=int), 1), LAST_PAGE)
+    looks, total = list_look_days(
+        current_actor(), patient_id, str(hospital_zone()), limit=LOOKS, offset=offset_of(number, LOOKS)
+    )
+    return render(
+        "hospital/patients/access.html", patient=patient, page=Page(looks, number, LOOKS, total), what=audit_words
+    )
 
 
 @hospital.get("/patients/new")
@@ -118,7 +128,9 @@ def patients_update(patient_id: UUID) -> BaseResponse:
     try:
         update_patient(current_actor(), patient_id, form.version_number, form.details())
     except DuplicateCccd as error:
-        return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS), duplicate=error)
+        return _show_form(
+            form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS), duplicate=error
+        )
     except InvalidValue as error:
         form.add_error("full_name", error)
         return _show_form(form, open_patient(current_actor(), patient_id, "patient.edit", REGISTER_PATIENTS))

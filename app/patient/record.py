@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Response, request
 
 from app.core.i18n import _, _l
 from app.core.permissions import requires
 from app.domain.appointments.own_visits import list_visits
-from app.domain.audit.queries import list_looks_at
+from app.domain.audit.queries import list_own_look_days
 from app.domain.identity.permissions import OWN_RECORD
 from app.domain.paging import Page, offset_of
 from app.patient import patient
@@ -15,6 +17,7 @@ from app.patient.own import own_patient_id
 from app.web.menu import declare_menu
 from app.web.principals import current_actor
 from app.web.render import render
+from app.web.templates import hospital_zone
 
 VISITS_PER_PAGE = 10
 LOOKS_PER_PAGE = 20
@@ -38,24 +41,32 @@ def record_index() -> Response:
 def record_access() -> Response:
     """Show who has looked at the record, when, and at what; one's own looks only when they are asked for."""
     page, others = _page_number(), request.args.get("who") != "everybody"
-    looks, total = list_looks_at(
+    looks, total = list_own_look_days(
         current_actor(),
         own_patient_id(),
+        str(hospital_zone()),
         limit=LOOKS_PER_PAGE,
         offset=offset_of(page, LOOKS_PER_PAGE),
         others_only=others,
     )
     shown = Page(looks, page, LOOKS_PER_PAGE, total)
-    return render("patient/record/access.html", looks=shown, others=others, what=seen_words)
+    return render("patient/record/access.html", looks=shown, others=others, what=all_seen)
 
 
-def seen_words(action: str, subject_type: str) -> str:
+def all_seen(actions: Iterable[str]) -> str:
+    """Say in plain words everything that somebody saw, each thing once."""
+    return "; ".join(dict.fromkeys(seen_words(action) for action in actions))
+
+
+def seen_words(action: str) -> str:
     """Say in plain words what somebody saw."""
     subject, _dot, kind = action.partition(".")
     if subject == "own":
         return _own_words(kind)
     if action == "patient.search":
         return _("Your name in a search")
+    if action in ("patient.access", "audit.search"):
+        return _("Who has looked at your record")
     known = {
         "worklist": _("Your name in the day's list of visits"),
         "visit": _("Your visit"),
@@ -66,7 +77,7 @@ def seen_words(action: str, subject_type: str) -> str:
         "patient": _("Your personal data"),
         "message": _("Messages that the hospital sent you"),
     }
-    return known.get(subject) or known.get(subject_type) or _("Your data at the hospital")
+    return known.get(subject) or _("Your data at the hospital")
 
 
 def _own_words(kind: str) -> str:

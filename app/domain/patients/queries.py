@@ -15,7 +15,6 @@ from app.core.db import db
 from app.core.permissions import Permission
 from app.domain.access.fields import ADDRESS, ALLERGIES, BHYT, PATIENT_FIELDS, PHONE, may_read
 from app.domain.access.reach import Ground, decide, relation_columns, within_reach
-from app.domain.audit.models import AccessEntry
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import VIEW_PATIENTS
@@ -26,7 +25,6 @@ from app.domain.patients.rules import Allergy, PatientDetails, Sought, read_quer
 
 PER_PAGE = 20
 COUNTED_AT_MOST = 500
-ACCESS_PER_PAGE = 50
 # Which columns a protected field closes.
 COLUMNS_OF = {
     "patient.cccd": ("cccd",),
@@ -245,29 +243,3 @@ def find_by_cccd(cccd: str) -> Any | None:
         Patient.cccd == cccd, Patient.deleted_at.is_(None)
     )
     return db.session.execute(query).one_or_none()
-
-
-def list_access(actor: Actor, patient_id: UUID, zone: str, page: int = 1) -> Page[Any]:
-    """Return who has looked at a patient, one row per person, act and day: the newest first.
-
-    Rows have actor_name, actor_kind, action, times and last_at. Lists that refresh themselves would otherwise bury
-    the rest.
-    """
-    day = sa.func.date_trunc("day", sa.func.timezone(zone, AccessEntry.at))
-    grouped = (
-        sa.select(
-            AccessEntry.actor_name,
-            AccessEntry.actor_kind,
-            AccessEntry.action,
-            sa.func.count().label("times"),
-            sa.func.max(AccessEntry.at).label("last_at"),
-            sa.func.count().over().label("total"),
-        )
-        .where(AccessEntry.patient_ids.contains([patient_id]))
-        .group_by(AccessEntry.actor_id, AccessEntry.actor_name, AccessEntry.actor_kind, AccessEntry.action, day)
-        .order_by(sa.desc("last_at"))
-        .limit(ACCESS_PER_PAGE)
-        .offset(offset_of(page, ACCESS_PER_PAGE))
-    )
-    rows = db.session.execute(grouped).all()
-    return Page(rows, max(page, 1), ACCESS_PER_PAGE, rows[0].total if rows else 0)

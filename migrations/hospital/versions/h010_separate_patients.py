@@ -68,8 +68,12 @@ GRANT SELECT, INSERT ON password_history, patient_consents TO vien_patient;
 GRANT SELECT, INSERT, UPDATE ON recovery_codes, passkeys, data_requests, own_exports TO vien_patient;
 GRANT SELECT, UPDATE ON password_resets, invitations TO vien_patient;
 GRANT SELECT ON erasures, files, file_links TO vien_patient;
-GRANT SELECT, INSERT ON access_log TO vien_patient;
-GRANT INSERT ON audit_log, outbox_events, security_events TO vien_patient;
+GRANT SELECT ON access_log TO vien_patient;
+GRANT INSERT (id, at, actor_kind, actor_id, actor_name, action, subject_type, subject_id, address, request_id,
+    basis, grant_id, patient_ids) ON access_log TO vien_patient;
+GRANT INSERT (id, at, actor_kind, actor_id, actor_name, action, subject_type, subject_id, address, request_id,
+    basis, grant_id, patient_id, changes) ON audit_log TO vien_patient;
+GRANT INSERT ON outbox_events, security_events TO vien_patient;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO vien_patient;
 """
 
