@@ -27,7 +27,7 @@ SCOPE: dict[Scope, Text] = {
 }
 ACCESS: dict[FieldAccess, Text] = {
     FieldAccess.WRITE: _l("Read and change"),
-    FieldAccess.READ: _l("Read"),
+    FieldAccess.READ: _l("Read only"),
     FieldAccess.HIDDEN: _l("Not shown"),
 }
 SUBJECTS: dict[str, tuple[Text, tuple[str, ...]]] = {
