@@ -22,10 +22,12 @@ from app.core.errors import Forbidden, InvalidValue, NotSignedIn
 from app.core.i18n import _l
 from app.core.permissions import signed_in_only
 from app.core.unit_of_work import unit_of_work
-from app.domain.identity.confirming import confirm_password
+from app.domain.identity.confirming import confirm_passkey, confirm_password, owns_passkey
+from app.domain.identity.passkeys import PasskeyRefused
 from app.tenancy.policies import account_policy
 from app.web.binding import SAFE_METHODS
 from app.web.forms import Form
+from app.web.passkeys import CONFIRM, answered, passkeys_possible
 from app.web.principals import Principal, current_actor, find_principal, renew_session
 from app.web.render import render, see_other, wants_fragment
 from app.web.security import limiter
@@ -33,13 +35,13 @@ from app.web.targets import local_target, page_before
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-PROOF = "proof_password"
+PROOF, PASSKEY_PROOF = "proof_password", "proof_passkey"
 SECRET = re.compile(r"password|passcode|passphrase|secret|otp", re.IGNORECASE)
-OWN = frozenset({"csrf_token", PROOF})
+OWN = frozenset({"csrf_token", PROOF, PASSKEY_PROOF})
 
 
 class ProofForm(Form):
-    """The password of who is signed in."""
+    """The password of who is signed in; a passkey does as well."""
 
     proof_password = PasswordField(
         _l("Your password"),
@@ -101,7 +103,7 @@ def _stop(secret: frozenset[str]) -> BaseResponse | None:
         wanted = page_before() if wants_fragment() else None
         return see_other(url_for(f"{g.portal}.confirm", next=wanted or here))
     form = ProofForm()
-    if PROOF in request.form and _accepts(form):
+    if _is_proof() and _accepts(form):
         return None
     kept = [(name, value) for name, value in request.form.items(multi=True) if _may_carry(name, secret)]
     dropped = any(name not in OWN and not _may_carry(name, secret) for name in request.form) or any(
@@ -114,18 +116,28 @@ def _stop(secret: frozenset[str]) -> BaseResponse | None:
 
 
 def _accepts(form: ProofForm) -> bool:
-    """Check the password and give the browser a new token, for good: whatever becomes of the act itself."""
-    principal = find_principal()
-    if principal is None or not form.validate():
+    """Check the proof and give the browser a new token, for good: whatever becomes of the act itself."""
+    principal, by_passkey = find_principal(), PASSKEY_PROOF in request.form
+    if principal is None or not (by_passkey or form.validate()):
         return False
     try:
         with unit_of_work():
-            confirm_password(current_actor(), principal.portal, form.proof_password.data)
+            if by_passkey:
+                confirm_passkey(current_actor(), principal.portal, answered(CONFIRM, PASSKEY_PROOF))
+            else:
+                confirm_password(current_actor(), principal.portal, form.proof_password.data)
             renew_session(principal, proven=True)
+    except PasskeyRefused as error:
+        form.form_errors.append(error.message)
+        return False
     except InvalidValue as error:
         form.add_error(PROOF, error)
         return False
     return True
+
+
+def _is_proof() -> bool:
+    return PROOF in request.form or PASSKEY_PROOF in request.form
 
 
 def _may_carry(name: str, secret: frozenset[str]) -> bool:
@@ -149,6 +161,7 @@ def _page(
             Markup('<input type="hidden" name="{}" value="{}">').format(name, value) for name, value in kept or []
         ),
         is_act=kept is not None,
+        passkeys=passkeys_possible() and owns_passkey(current_actor(), g.portal),
         dropped=dropped,
         has_errors=bool(form.errors),
     )

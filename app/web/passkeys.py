@@ -64,9 +64,9 @@ def ask(purpose: str, account: Account | None = None, *, label: str = "") -> dic
     return request_options(party, challenge, account, verified=purpose in (SIGN_IN, CONFIRM))
 
 
-def answered(purpose: str) -> Assertion:
+def answered(purpose: str, field: str = "answer") -> Assertion:
     """Return what this request answers to what was asked; raises PasskeyRefused where nothing was asked for it."""
-    asked, answer = session.pop(KEY, None), request.form.get("answer", "")
+    asked, answer = session.pop(KEY, None), request.form.get(field, "")
     if not asked or asked["purpose"] != purpose or not answer:
         raise PasskeyRefused(field="answer")
     challenge = Challenge(base64.b64decode(asked["value"]), datetime.fromisoformat(asked["at"]).astimezone(UTC))

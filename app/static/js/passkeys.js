@@ -14,8 +14,7 @@
 
   const asked = async (form) => {
     const body = new FormData();
-    const purpose = form.elements.purpose;
-    if (purpose) body.set("purpose", purpose.value);
+    if (form.dataset.purpose) body.set("purpose", form.dataset.purpose);
     const headers = { "X-CSRFToken": form.elements.csrf_token.value };
     const response = await fetch(form.dataset.challenge, { method: "POST", body, headers });
     if (!response.ok) throw new Error(String(response.status));
@@ -61,7 +60,7 @@
       try {
         const options = await asked(form);
         const act = form.dataset.passkey === "create" ? create : get;
-        form.elements.answer.value = JSON.stringify(await act(options));
+        form.querySelector("[data-answer]").value = JSON.stringify(await act(options));
         form.submit();
       } catch {
         said.textContent = said.dataset.failed;

@@ -249,3 +249,46 @@ def test_the_handle_in_authenticators_is_another_for_every_portal_and_hospital(
             handles |= {user_handle(portal, owner) for portal in ("hospital", "patient")}
     assert len(handles) == 4
     assert all(owner.bytes not in handle for handle in handles)
+
+
+def later(minutes: int) -> Any:
+    return clock.frozen_at(clock.now() + timedelta(minutes=minutes))
+
+
+def test_a_passkey_proves_again_who_one_is(alpha: str, sign_in_staff: SignIn) -> None:
+    browser, passkey = sign_in_staff(alpha, "nurse"), SoftPasskey()
+    add_passkey(browser, ALPHA, passkey)
+    with later(11):
+        page = browser.get(f"{ALPHA}/account/app").location
+        assert page.startswith(f"{ALPHA}/confirm")
+        assert 'data-purpose="confirm"' in browser.get(page).get_data(as_text=True)
+        for verified, status in ((False, 422), (True, 303)):
+            options = ask(browser, f"{ALPHA}/account/challenge", page, purpose="confirm")
+            answer = {"proof_passkey": passkey.shown(options, verified=verified)}
+            done = browser.submit(page, answer)
+            assert done.status_code == status
+        assert done.location == f"{ALPHA}/account/app"
+        assert browser.get(done.location).status_code == 200
+
+
+def test_an_act_goes_on_after_the_passkey(alpha: str, sign_in_staff: SignIn, bound: Any) -> None:
+    browser, passkey = sign_in_staff(alpha, "nurse"), SoftPasskey()
+    add_passkey(browser, ALPHA, passkey)
+    with bound(alpha):
+        kept = db.session.scalars(sa.select(Passkey.id)).one()
+    act = f"{ALPHA}/account/passkeys/{kept}"
+    with later(11):
+        asked = browser.submit(act, {"name": "Máy mới"}, page=f"{ALPHA}/account")
+        assert asked.status_code == 403
+        assert "Máy mới" in asked.get_data(as_text=True)
+        options = ask(browser, f"{ALPHA}/account/challenge", f"{ALPHA}/account", purpose="confirm")
+        sent = {"name": "Máy mới", "proof_passkey": passkey.shown(options)}
+        assert browser.submit(act, sent, page=f"{ALPHA}/account").status_code == 303
+    assert "Máy mới" in browser.get(f"{ALPHA}/account").get_data(as_text=True)
+
+
+def test_what_was_asked_to_confirm_does_not_sign_in(passkey: SoftPasskey, alpha: str, sign_in_staff: SignIn) -> None:
+    browser = sign_in_staff(alpha, "doctor")
+    options = ask(browser, f"{ALPHA}/account/challenge", f"{ALPHA}/account", purpose="confirm")
+    answer = {"answer": passkey.shown(options)}
+    assert browser.submit(f"{ALPHA}/sign-in/passkey", answer, page=f"{ALPHA}/account").status_code == 422
