@@ -12,7 +12,8 @@ from app.domain.identity.permissions import MANAGE_GATEWAY
 from app.tenancy import queries
 from app.tenancy.binding import tenancy
 from app.tenancy.gateway.owners import Owner, platform_rules, rules_about
-from app.web.gateway_pages import Pages, add_gateway_pages
+from app.web.gateway_frame import Pages
+from app.web.gateway_pages import add_gateway_pages
 from app.web.menu import declare_menu
 
 declare_menu("admin.gateway_index", _l("Access rules"), "shield-check", MANAGE_GATEWAY, 62)

@@ -7,7 +7,8 @@ from app.domain.gateway.operations import own_rules
 from app.domain.identity.permissions import MANAGE_HOSPITAL_GATEWAY
 from app.hospital import hospital
 from app.hospital.administration import declare_administration
-from app.web.gateway_pages import Pages, add_gateway_pages
+from app.web.gateway_frame import Pages
+from app.web.gateway_pages import add_gateway_pages
 
 declare_administration(
     "hospital.gateway_index",

@@ -31,9 +31,11 @@ from app.tenancy.binding import find_bound_hospital
 from app.tenancy.errors import HospitalSuspended, HospitalUnavailable, RegistryUnavailable, WrongDatabase
 from app.tenancy.registry import HospitalEntry
 from app.web.binding import closed_hospital, request_id
+from app.web.gateway import note_refused
 from app.web.i18n import current_language
 from app.web.noting import note_denied
 from app.web.render import render, see_other
+from app.web.security import seconds_to_wait
 from app.web.sessions import portal_of
 from app.web.targets import page_before
 
@@ -63,7 +65,7 @@ class TooLarge(VienError):
     status = 413
     title = _l("This is too large")
     default_message = _l("What was sent is larger than the system accepts. Nothing was changed.")
-    remedy = _l("Send less text, or a smaller file.")
+    remedy = _l("Go back: long texts are still there. Then send less text, or a smaller file.")
 
 
 HTTP_ERRORS: dict[int, type[VienError]] = {
@@ -167,7 +169,12 @@ def _ask_to_sign_in(error: NotSignedIn) -> BaseResponse:
 
 
 def _rate_limited(error: RateLimitExceeded) -> Response:
-    return show(TooManyAttempts(int(getattr(error.limit.limit, "get_expiry", lambda: 60)())))
+    """Say when it is worth trying again, and write down whom it hit."""
+    db.session.rollback()
+    note_refused(
+        "rate", kind="sign_in.throttled" if (request.endpoint or "").endswith(".sign_in") else "gateway.refused"
+    )
+    return show(TooManyAttempts(seconds_to_wait(error)))
 
 
 def _http(error: HTTPException) -> BaseResponse:

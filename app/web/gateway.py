@@ -89,7 +89,7 @@ def counted_address() -> str:
     return str(address or "unknown")
 
 
-def note_refused(why: str, verdict: Verdict | None = None) -> None:
+def note_refused(why: str, verdict: Verdict | None = None, *, kind: str = "gateway.refused") -> None:
     """Write that an address was refused: once a minute for each, whichever process refuses it."""
     try:
         if not _is_first():
@@ -99,7 +99,7 @@ def note_refused(why: str, verdict: Verdict | None = None) -> None:
             details |= {"level": verdict.level, **({"rule": verdict.rule.id} if verdict.rule else {})}
         actor = Actor(ActorKind.SYSTEM, None, "anonymous", address=request.remote_addr, request_id=request_id())
         record = record_security_event if find_bound_hospital() else record_platform_security_event
-        record(actor, "gateway.refused", portal=g.get("portal"), details=details, lasting=True)
+        record(actor, kind, portal=g.get("portal"), details=details, lasting=True)
     except DBAPIError as error:  # the refusal stands without its note
         log.error("refusal not noted", error=type(error).__name__)
 

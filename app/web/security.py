@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 from flask import Flask, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter
+from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -84,6 +87,17 @@ limiter = Limiter(
         ApplicationLimit(requests_per_person, key_function=person_key, scope="requests"),
     ],
 )
+
+
+def seconds_to_wait(error: RateLimitExceeded) -> int:
+    """Return after how many seconds the limit that was hit lets somebody try again."""
+    whole = int(error.limit.limit.get_expiry()) if error.limit else 60
+    found = limiter.current_limit
+    try:
+        left = found.reset_at - time.time() if found else whole
+    except Exception:  # the storage that counted is away; the whole time is safe to say
+        left = whole
+    return max(1, min(whole, math.ceil(left)))
 
 
 class Headers(Talisman):  # type: ignore[misc]

@@ -139,8 +139,8 @@ def save_policy(owner: Owner, editor: Editor, wanted: Settings) -> None:
 
 def settle(owner: Owner) -> None:
     """Have every process ask for an owner's rules once the present transaction is committed."""
-    gateway_store().is_changing(owner.code)
-    after_commit(lambda: gateway_store().has_changed(owner.code))
+    gateway_store().is_changing(owner.hospital)
+    after_commit(lambda: gateway_store().has_changed(owner.hospital))
 
 
 def _find(owner: Owner, model: Any, portal: str | None) -> Any | None:

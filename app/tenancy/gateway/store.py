@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import sqlalchemy as sa
 from flask import Flask, current_app
@@ -42,6 +42,8 @@ STAMP_SECONDS = 300  # a change that nobody could announce is found after so lon
 CHANGING, CHANGING_SECONDS = b"?", 15
 MOST_KNOWN = 5_000
 NOTHING_OWN = (NOTHING, NOTHING)
+
+_Place: TypeAlias = tuple[str, str] | None  # a hospital's code and database; None for the platform
 
 _present: ContextVar[tuple[str | None, Gateway] | None] = ContextVar("present_gateway", default=None)
 
@@ -71,60 +73,59 @@ class GatewayStore:
         self._key = hashlib.sha256(b"gateway\x00" + secret.encode()).digest()
         self._trusted_seconds = trusted_seconds
         self._monotonic = monotonic
-        self._held: dict[str | None, _Held] = {}
-        self._doubted: set[str | None] = set()
-        self._compiled: dict[tuple[str | None, str | None], tuple[object, object, Gateway]] = {}
-        self._locks: dict[str | None, threading.Lock] = {}
+        self._held: dict[_Place, _Held] = {}
+        self._doubted: set[_Place] = set()
+        self._compiled: dict[tuple[_Place, str | None], tuple[object, object, Gateway]] = {}
+        self._locks: dict[_Place, threading.Lock] = {}
 
     def get(self, hospital: HospitalEntry | None, portal: str | None) -> Gateway:
         """Return what counts now; raises RegistryUnavailable or HospitalUnavailable where nothing is known of it."""
-        code = hospital.code if hospital else None
-        platform, about = self._sources(code, hospital)
-        known = self._compiled.get((code, portal))
+        place = _place_of(hospital)
+        platform, about = self._sources(place, hospital)
+        known = self._compiled.get((place, portal))
         if known is not None and known[0] is platform and known[1] is about:
             return known[2]
         gateway = compile_gateway(portal, platform[0], *about)
         if len(self._compiled) >= MOST_KNOWN:
             self._compiled.clear()
-        self._compiled[code, portal] = (platform, about, gateway)
+        self._compiled[place, portal] = (platform, about, gateway)
         return gateway
 
     def central_sources(self, hospital: HospitalEntry | None) -> tuple[Source, Source]:
         """Return what operators say of the platform, and of a hospital; raises like `get`."""
-        platform, about = self._sources(hospital.code if hospital else None, hospital)
+        platform, about = self._sources(_place_of(hospital), hospital)
         return platform[0], about[0]
 
-    def _sources(
-        self, code: str | None, hospital: HospitalEntry | None
-    ) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
-        stamps = self._stamps(code)
+    def _sources(self, place: _Place, hospital: HospitalEntry | None) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
+        stamps = self._stamps(place)
         away = stamps is None
         platform = self._hold(None, None, stamps[0] if stamps else None, away)
         if hospital is None:
             return platform.sources, NOTHING_OWN
-        return platform.sources, self._hold(code, hospital, stamps[1] if stamps else None, away).sources
+        return platform.sources, self._hold(place, hospital, stamps[1] if stamps else None, away).sources
 
-    def is_changing(self, code: str | None) -> None:
+    def is_changing(self, hospital: HospitalEntry | None) -> None:
         """Have every process ask the database until the change is committed, or until it is given up."""
-        self._announce(code, CHANGING, CHANGING_SECONDS)
+        self._announce(_place_of(hospital), CHANGING, CHANGING_SECONDS)
 
-    def has_changed(self, code: str | None) -> None:
+    def has_changed(self, hospital: HospitalEntry | None) -> None:
         """Have every process ask once more; where Redis cannot be told now, this process tells it as soon as it can."""
-        held = self._held.get(code)
+        place = _place_of(hospital)
+        held = self._held.get(place)
         if held is not None:
-            self._held[code] = replace(held, stamp=None, read_at=float("-inf"))
-        self._announce(code, new_token().encode(), STAMP_SECONDS)
+            self._held[place] = replace(held, stamp=None, read_at=float("-inf"))
+        self._announce(place, new_token().encode(), STAMP_SECONDS)
 
-    def _announce(self, code: str | None, stamp: bytes, seconds: int) -> None:
+    def _announce(self, place: _Place, stamp: bytes, seconds: int) -> None:
         try:
-            self._board.put(_stamp_name(code), stamp, seconds)
+            self._board.put(_stamp_name(place), stamp, seconds)
         except NoticeboardAway as error:
-            self._doubted.add(code)
-            log.warning("change of access rules not announced", hospital=code, error=str(error))
+            self._doubted.add(place)
+            log.warning("change of access rules not announced", hospital=place and place[0], error=str(error))
 
-    def _stamps(self, code: str | None) -> list[bytes | None] | None:
+    def _stamps(self, place: _Place) -> list[bytes | None] | None:
         """Ask Redis for the present stamps; None while it is away."""
-        names = [_stamp_name(None)] if code is None else [_stamp_name(None), _stamp_name(code)]
+        names = [_stamp_name(None)] if place is None else [_stamp_name(None), _stamp_name(place)]
         try:
             return self._board.read(*names)
         except NoticeboardAway as error:
@@ -137,86 +138,90 @@ class GatewayStore:
         if error.args:
             log.warning("redis away; access rules come from the database", error=str(error))
 
-    def _hold(self, code: str | None, hospital: HospitalEntry | None, stamp: bytes | None, away: bool) -> _Held:
+    def _hold(self, place: _Place, hospital: HospitalEntry | None, stamp: bytes | None, away: bool) -> _Held:
         """Return what is known of an owner, made fresh where it may have changed."""
-        held = self._held.get(code)
-        if held is not None and self._is_fresh(code, held, stamp, away):
+        held = self._held.get(place)
+        if held is not None and self._is_fresh(place, held, stamp, away):
             return held
-        asked_at = self._monotonic()
-        with self._locks.setdefault(code, threading.Lock()):
-            held = self._held.get(code)
-            if held is not None and (held.read_at >= asked_at or self._is_fresh(code, held, stamp, away)):
+        with self._locks.setdefault(place, threading.Lock()):
+            held = self._held.get(place)
+            if held is not None and self._is_fresh(place, held, stamp, away):
                 return held  # another thread was faster
             try:
-                return self._renew(code, hospital, stamp, away)
+                return self._renew(place, hospital, stamp, away)
             except NoticeboardAway as error:
                 self._doubt(error)
-                return self._read(code, hospital, None)
+                return self._read(place, hospital, None)
 
-    def _is_fresh(self, code: str | None, held: _Held, stamp: bytes | None, away: bool) -> bool:
-        if not away and stamp is not None and held.stamp == stamp and code not in self._doubted:
+    def _is_fresh(self, place: _Place, held: _Held, stamp: bytes | None, away: bool) -> bool:
+        if not away and stamp is not None and held.stamp == stamp and place not in self._doubted:
             return True
         return (away or held.shaky) and self._monotonic() - held.read_at < self._trusted_seconds
 
-    def _renew(self, code: str | None, hospital: HospitalEntry | None, stamp: bytes | None, away: bool) -> _Held:
+    def _renew(self, place: _Place, hospital: HospitalEntry | None, stamp: bytes | None, away: bool) -> _Held:
         if away:
-            return self._read(code, hospital, None)
-        name = _stamp_name(code)
-        if code in self._doubted:
+            return self._read(place, hospital, None)
+        name = _stamp_name(place)
+        if place in self._doubted:
             stamp = new_token().encode()
             self._board.put(name, stamp, STAMP_SECONDS)
-            self._doubted.discard(code)
+            self._doubted.discard(place)
         elif stamp is None:
             self._board.put_first(name, new_token().encode(), STAMP_SECONDS)
             (stamp,) = self._board.read(name)
         if stamp is None or stamp == CHANGING:
-            return self._read(code, hospital, None)
-        return self._remembered(code, stamp) or self._read(code, hospital, stamp)
+            return self._read(place, hospital, None)
+        held = self._held.get(place)
+        if held is not None and held.stamp == stamp:
+            return held
+        return self._remembered(place, stamp) or self._read(place, hospital, stamp)
 
-    def _remembered(self, code: str | None, stamp: bytes) -> _Held | None:
+    def _remembered(self, place: _Place, stamp: bytes) -> _Held | None:
         """Take what another process compiled under this stamp, if it is signed by one of ours."""
-        (found,) = self._board.read(_rules_name(code))
+        (found,) = self._board.read(_rules_name(place))
         if found is None or len(found) < 64:
             return None
         mac, body = found[:64], found[64:]
-        if not hmac.compare_digest(mac, self._mac(code, stamp, body)):
+        if not hmac.compare_digest(mac, self._mac(place, stamp, body)):
             return None
-        return self._keep(code, stamp, body)
+        return self._keep(place, stamp, body)
 
-    def _read(self, code: str | None, hospital: HospitalEntry | None, stamp: bytes | None) -> _Held:
+    def _read(self, place: _Place, hospital: HospitalEntry | None, stamp: bytes | None) -> _Held:
         """Ask the databases, and tell Redis; where they are away, what is known is trusted a little longer."""
         try:
             rows = _read_platform() if hospital is None else _read_hospital(hospital)
         except (DBAPIError, PoolTimeout, WrongDatabase) as error:
-            held = self._held.get(code)
+            held = self._held.get(place)
             if held is None:
                 raise (RegistryUnavailable if hospital is None else HospitalUnavailable) from error
-            log.warning("database away; known access rules go on", hospital=code, error=type(error).__name__)
-            return self._remember(code, replace(held, read_at=self._monotonic(), shaky=True))
+            log.warning(
+                "database away; known access rules go on", hospital=place and place[0], error=type(error).__name__
+            )
+            return self._remember(place, replace(held, read_at=self._monotonic(), shaky=True))
         body = json.dumps(rows, separators=(",", ":")).encode()
-        held = self._keep(code, stamp, body)
+        held = self._keep(place, stamp, body)
         if stamp is not None:
-            self._board.put(_rules_name(code), self._mac(code, stamp, body) + body, 2 * STAMP_SECONDS)
+            self._board.put(_rules_name(place), self._mac(place, stamp, body) + body, 2 * STAMP_SECONDS)
         return held
 
-    def _keep(self, code: str | None, stamp: bytes | None, body: bytes) -> _Held:
+    def _keep(self, place: _Place, stamp: bytes | None, body: bytes) -> _Held:
         digest = hashlib.sha256(body).digest()
-        held, now = self._held.get(code), self._monotonic()
+        held, now = self._held.get(place), self._monotonic()
         if held is not None and held.digest == digest:
             # The same sources again, so that nothing is compiled anew.
-            return self._remember(code, replace(held, stamp=stamp, read_at=now, shaky=False))
+            return self._remember(place, replace(held, stamp=stamp, read_at=now, shaky=False))
         sources = tuple(Source.read(rows) for rows in json.loads(body))
-        return self._remember(code, _Held(stamp, now, digest, sources))
+        return self._remember(place, _Held(stamp, now, digest, sources))
 
-    def _remember(self, code: str | None, held: _Held) -> _Held:
-        if len(self._held) >= MOST_KNOWN and code not in self._held:
+    def _remember(self, place: _Place, held: _Held) -> _Held:
+        if len(self._held) >= MOST_KNOWN and place not in self._held:
             for other in [name for name in self._held if name is not None]:
                 del self._held[other]
-        self._held[code] = held
+        self._held[place] = held
         return held
 
-    def _mac(self, code: str | None, stamp: bytes, body: bytes) -> bytes:
-        words = b"\x00".join((shared_name(code, "gateway").encode(), stamp, body))
+    def _mac(self, place: _Place, stamp: bytes, body: bytes) -> bytes:
+        words = b"\x00".join((_rules_name(place).encode(), stamp, body))
         return hmac.new(self._key, words, hashlib.sha256).hexdigest().encode()
 
 
@@ -248,12 +253,23 @@ def gateway_of(portal: str | None) -> Gateway:
     return gateway_store().get(None if portal == "admin" else hospital, portal)
 
 
-def _stamp_name(code: str | None) -> str:
-    return shared_name(code, "gateway", "stamp")
+def _place_of(hospital: HospitalEntry | None) -> _Place:
+    """Return under what a hospital's rules are held: a database that took another's place has rules of its own."""
+    if hospital is None:
+        return None
+    return hospital.code, hospital.whereabouts.database if hospital.whereabouts else str(hospital.id)
 
 
-def _rules_name(code: str | None) -> str:
-    return shared_name(code, "gateway", "rules")
+def _stamp_name(place: _Place) -> str:
+    return _name(place, "stamp")
+
+
+def _rules_name(place: _Place) -> str:
+    return _name(place, "rules")
+
+
+def _name(place: _Place, what: str) -> str:
+    return shared_name(None, "gateway", what) if place is None else shared_name(place[0], "gateway", what, place[1])
 
 
 def _read_platform() -> list[dict[str, Any]]:
