@@ -9,9 +9,15 @@ import click
 from app.cli.hospital import hospital_commands
 from app.cli.outcomes import Exit, explains_errors, fail, put
 from app.cli.platform import platform_commands
+from app.core.actor import system_actor
+from app.core.unit_of_work import unit_of_work
+from app.domain.audit.retention import Month, list_due_months, retire_due_months
+from app.tenancy.binding import bind_hospital
 from app.tenancy.models import AuditState
 from app.tenancy.sealing.findings import Report
 from app.tenancy.sealing.hospitals import seal_hospital, seal_platform, verify_hospital, verify_platform
+
+ACTOR = system_actor("command line")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 REMEDY = "Keep this database as it is, compare with a backup, and follow docs/operations/audit.md."
@@ -62,6 +68,24 @@ def seal_hospital_command(code: str, as_json: bool) -> None:
 def seal_platform_command(as_json: bool) -> None:
     """Seal the platform's log now instead of at the next round."""
     put({"rows": seal_platform()}, as_json=as_json)
+
+
+@hospital_audit.command("retire")
+@click.argument("code")
+@click.option("--dry-run", is_flag=True, help="Only say which months would be dropped.")
+@as_json
+@explains_errors
+def retire_command(code: str, dry_run: bool, as_json: bool) -> None:
+    """Drop the months of a hospital's logs that are older than it keeps them; their seals stay."""
+    months: list[tuple[Month, int | None]]
+    with bind_hospital(code):
+        if dry_run:
+            with unit_of_work():
+                months = [(month, None) for month in list_due_months()]
+        else:
+            months = list(retire_due_months(ACTOR))
+    for month, rows in months:
+        put({"log": month.log, "month": f"{month.begins:%Y-%m}", "rows": rows}, as_json=as_json)
 
 
 def _answer(subject: dict[str, Any], report: Report, *, as_json: bool) -> None:

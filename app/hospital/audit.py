@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, flash, request, url_for
 from sqlalchemy.exc import DBAPIError
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock
 from app.core.errors import InvalidValue
@@ -19,8 +20,9 @@ from app.core.logging import get_logger
 from app.core.permissions import requires
 from app.domain.audit import words
 from app.domain.audit.exporting import export_log
+from app.domain.audit.retention import keep_for, list_certificates, years_kept
 from app.domain.audit.searching import Found, Place, Wanted, Which, list_actions, search_logs
-from app.domain.identity.permissions import EXPORT_AUDIT, VIEW_AUDIT
+from app.domain.identity.permissions import EXPORT_AUDIT, MANAGE_RETENTION, VIEW_AUDIT
 from app.hospital import hospital
 from app.hospital.administration import declare_administration
 from app.tenancy.binding import bound_hospital
@@ -28,7 +30,7 @@ from app.tenancy.models import AuditCheck
 from app.tenancy.sealing.hospitals import find_last_check
 from app.web.confirming import asks_again
 from app.web.principals import current_actor
-from app.web.render import render
+from app.web.render import render, see_other
 from app.web.templates import hospital_zone
 
 log = get_logger(__name__)
@@ -63,6 +65,8 @@ def audit_index() -> Response:
         actions=sorted(((code, words.action_words(code)) for code in list_actions(wanted.which)), key=lambda a: a[1]),
         check=_find_check(),
         what=words,
+        years=years_kept(),
+        certificates=list_certificates(),
         has_errors=bool(errors),
     )
 
@@ -82,6 +86,21 @@ def audit_export() -> Response:
     answer = Response(pieces, mimetype="application/x-ndjson" if form == "jsonl" else "text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+@hospital.post("/audit/retention")
+@requires(VIEW_AUDIT, MANAGE_RETENTION)
+@asks_again
+def audit_retention() -> BaseResponse:
+    """Say for how many years the logs are kept."""
+    text = request.form.get("years", "").strip()
+    try:
+        keep_for(current_actor(), int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0)
+    except InvalidValue as error:
+        flash(str(error), "danger")
+    else:
+        flash(_("The logs are kept for %(years)s years.", years=text), "success")
+    return see_other(url_for("hospital.audit_index"))
 
 
 def read_wanted(typed: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:

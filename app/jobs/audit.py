@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.core.logging import get_logger
 from app.core.queue import job
 from app.core.unit_of_work import unit_of_work
-from app.domain.audit.sealing import has_unsealed_rows, tell_of_tampering
+from app.domain.audit.retention import has_due_months, retire_due_months
+from app.domain.audit.sealing import ACTOR, has_unsealed_rows, tell_of_tampering
 from app.jobs.schedule import every
 from app.tenancy.binding import bind_hospital
 from app.tenancy.sealing.hospitals import seal_hospital, seal_platform, verify_hospital, verify_platform
@@ -51,3 +52,11 @@ def verify_logs(hospital: str) -> None:
 def verify_platform_log() -> None:
     """Check the platform's log against its seals."""
     verify_platform()
+
+
+@every(seconds=DAY, due=has_due_months)
+@job("retire_logs", queue="hospital", for_hospital=True, once_within=DAY)
+def retire_logs() -> None:
+    """Drop the months of the logs that are older than the hospital keeps them; seals and a certificate stay."""
+    for month, rows in retire_due_months(ACTOR):
+        log.info("month of a log dropped", log=month.log, month=f"{month.begins:%Y-%m}", rows=rows)

@@ -9,7 +9,7 @@ from app.core.db import db
 from app.domain.audit.models import AccessEntry, AuditEntry, LogSeal
 from app.domain.security.events import record_security_event
 
-ACTOR = system_actor("seals of the logs")
+ACTOR = system_actor("keeper of the logs")
 
 
 def has_unsealed_rows() -> bool:

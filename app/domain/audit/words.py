@@ -125,6 +125,7 @@ WHOLE: dict[str, Text] = {
     "appointment.no_show": _l("Noted that the patient did not come"),
     "audit.search": _l("Searched the log"),
     "audit.export": _l("Exported the log"),
+    "audit.retention": _l("Changed how long the log is kept"),
     "audit.retire": _l("Dropped old months of the log"),
     "log.search": _l("Searched the log"),
 }
