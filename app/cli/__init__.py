@@ -18,6 +18,7 @@ def add_commands(app: Flask) -> None:
         credentials,
         ending,
         exit_kits,
+        gateway,
         moving,
         operations,
         people,

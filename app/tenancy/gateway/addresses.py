@@ -105,6 +105,16 @@ class AddressTable:
                 for rules_here in places.values():
                     rules_here.sort(key=lambda rule: rule.allows)  # those that refuse first
 
+    def rules(self) -> list[AddressRule]:
+        """Return all rules, the widest networks last."""
+        return [
+            rule
+            for lengths in self._by_length.values()
+            for _s, places in lengths
+            for here in places.values()
+            for rule in here
+        ]
+
     def find(self, address: IP, at: float) -> AddressRule | None:
         """Return the rule that decides about an address at a moment, or None."""
         bits = int(address)
