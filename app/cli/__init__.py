@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def add_commands(app: Flask) -> None:
     """Give an application its commands."""
     from app.cli import (  # noqa: F401 (they add their commands to the groups)
+        accounts,
         audit,
         backups,
         clusters,

@@ -19,6 +19,7 @@ from app.domain.identity.throttle import seconds_left, wait_after
 from app.domain.patients.models import Patient
 from app.tenancy.models import PlatformUser
 
+NOBODY = UUID(int=0)
 AnyAccount = TypeVar("AnyAccount", PlatformUser, StaffUser, PatientUser)
 
 
@@ -38,13 +39,13 @@ class WrongCode(InvalidValue):
 def check_operator(username: str, password: str) -> PlatformUser:
     """Return the operator with this name and password; raises WrongCredentials."""
     query = sa.select(PlatformUser).where(PlatformUser.username == username.strip().lower())
-    return _check(db.session.scalar(query), password)
+    return _check(PlatformUser, db.session.scalar(query), password)
 
 
 def check_staff(username: str, password: str) -> StaffUser:
     """Return the member of staff with this name and password; raises WrongCredentials."""
     query = sa.select(StaffUser).where(StaffUser.username == username.strip().lower(), StaffUser.deleted_at.is_(None))
-    return _check(db.session.scalar(query), password)
+    return _check(StaffUser, db.session.scalar(query), password)
 
 
 def check_patient(identifier: str, password: str) -> PatientUser:
@@ -61,12 +62,12 @@ def check_patient(identifier: str, password: str) -> PatientUser:
     )
     accounts = list(db.session.scalars(query))
     fitting = [a for a in accounts if len(accounts) > 1 and password_fits(password, a.password_hash)]
-    return _check(next(iter(fitting or accounts), None), password)
+    return _check(PatientUser, next(iter(fitting or accounts), None), password)
 
 
 def check_again(account: AnyAccount, password: str) -> None:
     """Accept the password of somebody who is signed in; raises WrongCredentials, which counts as at the sign-in."""
-    _check(account, password)
+    _check(type(account), account, password)
 
 
 def forgive_failures(account: Account) -> None:
@@ -76,14 +77,14 @@ def forgive_failures(account: Account) -> None:
         db.session.execute(sa.update(kind).where(kind.id == account.id).values(failed_sign_ins=0, throttled_until=None))
 
 
-def _check(account: AnyAccount | None, password: str) -> AnyAccount:
+def _check(kind: type[AnyAccount], account: AnyAccount | None, password: str) -> AnyAccount:
+    """Return the account whose password this is; whoever is refused costs the same work, known or not."""
     waits = account is not None and seconds_left(account.throttled_until, clock.now()) > 0
     fits = password_fits(password, None if account is None or waits else account.password_hash)
-    if account is not None and not fits and not waits:
-        count_failure(account)
-    if account is None or not fits or account.disabled_at is not None:
-        raise _wrong(account)
-    return account
+    if account is not None and fits and account.disabled_at is None:
+        return account
+    _count(kind, NOBODY if account is None or waits or fits else account.id)
+    raise _wrong(account)
 
 
 def _wrong(account: Any | None) -> WrongCredentials:
@@ -94,8 +95,11 @@ def _wrong(account: Any | None) -> WrongCredentials:
 
 def count_failure(account: Account) -> None:
     """Count in a transaction of its own: the request that failed is rolled back, the count is not."""
-    kind: Any = type(account)
-    account_id = account.id
+    _count(type(account), account.id)
+
+
+def _count(kind: Any, account_id: UUID) -> None:
+    """Count somebody's failure, or do as much for NOBODY."""
     db.session.rollback()
     with apart() as session:
         failures = _increment(session, kind, account_id)
@@ -111,4 +115,4 @@ def _increment(session: Any, kind: Any, account_id: UUID) -> int:
         .values(failed_sign_ins=kind.failed_sign_ins + 1)
         .returning(kind.failed_sign_ins)
     )
-    return int(session.execute(query).scalar_one())
+    return int(session.execute(query).scalar_one_or_none() or 0)

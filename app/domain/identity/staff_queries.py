@@ -68,10 +68,23 @@ def list_staff(text: str, state: str | None, department_id: UUID | None, role: s
         .limit(PER_PAGE)
         .offset(offset_of(page, PER_PAGE))
     )
-    rows = [
-        StaffRow(*row[:5], tuple(row[5] or ()), AccountState(row[6]), *row[7:]) for row in db.session.execute(query)
-    ]
+    rows = [_row_from(*row) for row in db.session.execute(query)]
     return Page(rows, page, PER_PAGE, total)
+
+
+def _row_from(*values: Any) -> StaffRow:
+    staff_id, username, full_name, email, department, roles, state, has_second_factor, last_sign_in_at = values
+    return StaffRow(
+        staff_id,
+        username,
+        full_name,
+        email,
+        department,
+        tuple(roles or ()),
+        AccountState(state),
+        has_second_factor,
+        last_sign_in_at,
+    )
 
 
 def list_roles() -> list[tuple[str, str]]:
