@@ -12,5 +12,5 @@
 
 A new route needs a line in `matrix.csv`: `python -m tests.isolation.draft` asks the application and writes a proposal,
 marked with a question mark. Read it: is this who may? Then take the question mark away. A new kind of object in an
-address is named in `objects.py`; a new guard in `guards.py`, with the check that misses it in `checks.py`.
+address is named in `objects.py`; a new guard in `guards.py`, with the check that misses it in `checks_of_….py`.
 """

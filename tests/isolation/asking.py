@@ -27,7 +27,9 @@ from tests.isolation.canaries import find_words
 from tests.isolation.lines import Line, write_cell, write_who_may
 from tests.isolation.objects import Whose, form_for, kinds_of_object, query_for, values_for
 from tests.isolation.people import Person
+from tests.support.fixed_ids import fixed_id
 from tests.support.world import CANARY, World, build_world
+from tests.support.world_access import OPERATORS
 
 HERE, ELSEWHERE = "beta", "alpha"
 PORTALS = ("admin", "hospital", "patient", "public")
@@ -128,6 +130,7 @@ def set_stage(app: Flask) -> Stage:
     staff, strange_staff = people.staff_of(app, here), people.staff_of(app, same)
     (patient, other), strange_patients = people.patients_of(app, here), people.patients_of(app, same)
     crew = people.operators(app)
+    staff.append(people.visitor(app, HERE))
     gone_patients = people.ended(app, patient, here.patient.account_id)
     return Stage(
         app=app,
@@ -142,7 +145,7 @@ def set_stage(app: Flask) -> Stage:
         gone={
             "hospital": [*people.ended(app, staff[0], here.staff["doctor"]), people.disabled_staff(app, here)],
             "patient": gone_patients,
-            "admin": people.ended(app, crew[0], people.operator_id(app)),
+            "admin": people.ended(app, crew[0], fixed_id(OPERATORS)),
             "public": [],
         },
         other_patient=other,

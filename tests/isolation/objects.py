@@ -11,7 +11,9 @@ from uuid import UUID
 
 from werkzeug.routing import Rule
 
-from tests.support.world import Belongings, World, fixed_id
+from tests.support.fixed_ids import fixed_id
+from tests.support.world import Belongings, World
+from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
 
 
 class Whose(enum.StrEnum):
@@ -26,12 +28,15 @@ class Whose(enum.StrEnum):
 # What of the arguments below belongs to a patient; the rest is the hospital's or the platform's.
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
-    "allergy_id",
+    "allergy_id", "request_id", "emergency_id", "hold_id",
 }  # fmt: skip
+# In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
+OF_EVERYBODY = {"session_id", "passkey_id"}
 
 
 def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
     """Return the objects of one patient by the names of arguments."""
+    of_everybody = {"session_id": theirs.session_id, "passkey_id": theirs.passkey_id}
     return {
         "appointment_id": theirs.visits[visit_for(rule)],
         "patient_id": theirs.patient_id,
@@ -41,6 +46,10 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "item_id": theirs.item_id,
         "vitals_id": theirs.vital_signs_id,
         "allergy_id": theirs.allergy_id,
+        "request_id": theirs.request_id,
+        "emergency_id": theirs.emergency_id,
+        "hold_id": theirs.hold_id,
+        **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
 
@@ -60,6 +69,14 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "doctor_id": world.staff["doctor"],
         "medicine_id": world.medicine_id,
         "staff_id": world.staff["doctor"],
+        "role_id": world.role_id,
+        "rule_id": world.rule_id,
+        "alert_id": world.alert_id,
+        "breach_id": world.breach_id,
+        "schedule_id": world.schedule_id,
+        "support_id": fixed_id(ASKED, world.series),
+        "session_id": fixed_id(STAFF_SESSION, world.series),
+        "passkey_id": fixed_id(STAFF_PASSKEY, world.series),
     }
 
 
@@ -69,9 +86,7 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
     return {
         "hospital_id": nothing,
         "operation_id": nothing,
-        "passkey_id": nothing,
-        "session_id": nothing,
-        "support_id": nothing,
+        "user_id": fixed_id(VISITOR),
         "backup_id": nothing,
         "name": str(nothing),
         "token": "no-token-of-any-invitation",
@@ -128,10 +143,16 @@ def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, st
     }
 
 
+def patients_arguments(rule: Rule) -> set[str]:
+    """Return which arguments of a route are a patient's."""
+    names = OF_PATIENTS | OF_EVERYBODY if rule.endpoint.startswith("patient.") else OF_PATIENTS
+    return names & rule.arguments
+
+
 def kinds_of_object(rule: Rule) -> list[Whose]:
     """Return whose objects a route can be asked about."""
     kinds = [Whose.OWN]
-    if OF_PATIENTS & rule.arguments:
+    if patients_arguments(rule):
         kinds.append(Whose.OTHER_PATIENT)
     if _names_objects(rule):
         kinds += [Whose.OTHER_HOSPITAL, Whose.OTHER_PORTAL]

@@ -18,21 +18,23 @@ from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
 
 from app.core import clock
-from app.core.ids import hash_token
+from app.core.ids import hash_token, new_token
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import Role, StaffRole, StaffUser
-from app.domain.identity.operators import create_operator
+from app.domain.identity.permissions import OPERATOR_PRESETS
 from app.domain.identity.sessions import KINDS, begin_session
+from app.domain.support.models import SupportSession
+from app.domain.support.visiting import MARK
 from app.tenancy.binding import bind_hospital
-from app.tenancy.models import OperatorRole, PlatformUser
+from app.tenancy.models import OperatorRole, PlatformUser, PlatformUserPermission
 from app.tenancy.mount import ENVIRON_KEY, Address
-from tests.factories.people import PASSWORD
+from tests.support.fixed_ids import fixed_id
 from tests.support.platform import ACTOR
-from tests.support.world import ROLES, World, fixed_id
+from tests.support.world import ROLES, World
+from tests.support.world_access import GRANTED, OPERATORS
 
 FORM_TOKEN = "the-same-for-everybody"
 PATIENTS = ("patient", "other patient")
-OPERATORS = tuple(role.value for role in OperatorRole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +94,31 @@ def patients_of(app: Flask, world: World) -> list[Person]:
 
 
 def operators(app: Flask) -> list[Person]:
-    """Return one operator of each role."""
+    """Return one operator of each role, under fixed ids."""
     made = []
     for number, role in enumerate(OperatorRole):
-        with app.app_context(), unit_of_work():
-            user = create_operator(
-                ACTOR,
-                username=role.value.replace("_", "-"),
-                full_name="Vận hành Thử",
-                email=f"{number}@vien.example",
-                role=role,
-                password=PASSWORD,
+        user_id = fixed_id(OPERATORS + number)
+        with app.app_context(), unit_of_work() as session:
+            username = role.value.replace("_", "-")
+            facts = {"full_name": "Vận hành Thử", "email": f"{number}@vien.example", "password_hash": "-"}
+            session.add(PlatformUser(id=user_id, username=username, role=role, **facts))
+            session.flush()
+            session.add_all(
+                PlatformUserPermission(user_id=user_id, permission_code=code) for code in OPERATOR_PRESETS[role]
             )
-            user_id = user.id
         made.append(_person(app, role.value, "admin", None, user_id))
     return made
 
 
-def operator_id(app: Flask) -> UUID:
-    """Return the account of the first operator."""
-    with app.app_context(), unit_of_work() as session:
-        username = OPERATORS[0].replace("_", "-")
-        return session.scalars(sa.select(PlatformUser.id).where(PlatformUser.username == username)).one()
+def visitor(app: Flask, code: str) -> Person:
+    """Return the operator whom a hospital has let in, with a visit going on; the operators must be there."""
+    token, now = MARK + new_token(), clock.now()
+    with app.app_context(), bind_hospital(code), unit_of_work() as session:
+        later = now + timedelta(hours=4)
+        times = {"created_at": now, "last_seen_at": now, "proven_at": now, "expires_at": later}
+        session.add(SupportSession(grant_id=fixed_id(GRANTED), token_hash=hash_token(token), **times))
+    session_facts = {"_user_id": f"hospital:{code}:{token}", "csrf_token": FORM_TOKEN}
+    return Person("support with access", "hospital", code, session_facts)
 
 
 def ended(app: Flask, like: Person, account_id: UUID) -> list[Person]:

@@ -28,7 +28,20 @@ from app.domain.prescriptions.models import Medicine, Prescription, Prescription
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus, VitalSigns
 from tests.factories import make_appointment, make_patient, make_patient_user, make_schedule
 from tests.factories.people import PASSWORD, department_id
+from tests.support.fixed_ids import fixed_id
 from tests.support.platform import ACTOR
+from tests.support.world_access import (
+    ALERT,
+    BREACH,
+    EMERGENCY,
+    HOLD,
+    PATIENT_PASSKEY,
+    PATIENT_SESSION,
+    REQUEST,
+    SCHEDULE,
+    build_access_of_hospital,
+    build_access_of_patient,
+)
 
 ROLES = tuple(ROLE_PRESETS)
 CANARY = "KHONGDUOCLO"
@@ -39,11 +52,6 @@ VISITS = {
     "arrived": (-1, AppointmentStatus.ARRIVED),
     "booked": (23, AppointmentStatus.BOOKED),
 }
-
-
-def fixed_id(number: int, series: int = 0) -> UUID:
-    """Return an id that is the same in every hospital."""
-    return UUID(int=0x01900000000070008000000000000000 + 10_000 * series + number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,11 @@ class Belongings:
     vital_signs_id: UUID
     allergy_id: UUID
     message_id: UUID
+    request_id: UUID
+    emergency_id: UUID
+    hold_id: UUID
+    session_id: UUID
+    passkey_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,11 @@ class World:
     other: Belongings
     department_id: UUID
     medicine_id: UUID
+    role_id: UUID
+    rule_id: UUID
+    alert_id: UUID
+    breach_id: UUID
+    schedule_id: UUID
 
 
 def build_world(code: str, series: int = 0) -> World:
@@ -92,11 +110,12 @@ def build_world(code: str, series: int = 0) -> World:
     for doctor, department in zip(doctors, DEPARTMENTS, strict=True):
         make_schedule(doctor, department=department)
     nurse = staff.get("nurse", staff["doctor"])
-    first, second = (_patient(which, doctor, nurse, canary, series) for which, doctor in enumerate(doctors))
-    db.session.flush()
+    first, second = (_patient(which, doctors, nurse, canary, series) for which in (0, 1))
+    rule_id = build_access_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.patient_id, canary)
     return World(
         code=code, canary=canary, series=series, staff=staff, patient=first, other=second,
-        department_id=department_id(), medicine_id=_medicine().id,
+        department_id=department_id(), medicine_id=_medicine().id, role_id=_role_id("nurse"), rule_id=rule_id,
+        alert_id=fixed_id(ALERT, series), breach_id=fixed_id(BREACH, series), schedule_id=fixed_id(SCHEDULE, series),
     )  # fmt: skip
 
 
@@ -113,13 +132,17 @@ def _staff(name: str, number: int, canary: str, series: int) -> UUID:
     )
     db.session.add(person)
     db.session.flush()
-    role_id = db.session.scalars(sa.select(Role.id).where(Role.code == role)).one()
-    db.session.add(StaffRole(staff_id=person.id, role_id=role_id))
+    db.session.add(StaffRole(staff_id=person.id, role_id=_role_id(role)))
     return person.id
 
 
-def _patient(which: int, doctor: UUID, nurse: UUID, canary: str, series: int) -> Belongings:
+def _role_id(code: str) -> UUID:
+    return db.session.scalars(sa.select(Role.id).where(Role.code == code)).one()
+
+
+def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, series: int) -> Belongings:
     """Make a patient with visits in every state, records, a prescription, vital signs, a message, and a reader."""
+    doctor, elsewhere = doctors[which], doctors[1 - which]
     base, word = 100 * (which + 1), canary + (str(series) if series else "") + ("MOT", "HAI")[which]
     sex = (Sex.FEMALE, Sex.MALE)[which]
     number = 11 + which + 10 * series + (sum(canary.encode()) * 100 if which else 0)
@@ -145,12 +168,15 @@ def _patient(which: int, doctor: UUID, nurse: UUID, canary: str, series: int) ->
     signed, draft = (_record(doctor, patient, visits[visit], word, base + 20 + 10 * number, series)
                      for number, visit in enumerate(("signed", "consulting")))  # fmt: skip
     _sign(signed)
+    build_access_of_patient(lambda number: fixed_id(base + number, series), patient.id, account.id, elsewhere, word)
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
         visits=visits, signed_record_id=signed[0].id, draft_record_id=draft[0].id, diagnosis_id=draft[1].id,
         prescription_id=draft[2].id, item_id=draft[3].id, vital_signs_id=vitals.id, allergy_id=allergy.id,
-        message_id=message.id,
+        message_id=message.id, request_id=fixed_id(base + REQUEST, series), hold_id=fixed_id(base + HOLD, series),
+        emergency_id=fixed_id(base + EMERGENCY, series), session_id=fixed_id(base + PATIENT_SESSION, series),
+        passkey_id=fixed_id(base + PATIENT_PASSKEY, series),
     )  # fmt: skip
 
 
