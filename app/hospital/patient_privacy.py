@@ -16,6 +16,7 @@ from app.domain.privacy import words as said
 from app.domain.privacy.exports import ask_for_export, fetch_export, find_newest_export
 from app.domain.privacy.overview import open_overview
 from app.hospital import hospital
+from app.hospital.forms.erasures import ErasureForm, HoldForm, ReleaseForm
 from app.web.attachments import attachment
 from app.web.confirming import asks_again
 from app.web.principals import current_actor
@@ -26,7 +27,29 @@ from app.web.render import render, see_other
 @requires(MANAGE_PRIVACY)
 def patient_privacy_show(patient_id: UUID) -> Response:
     """Show how a patient's data is protected, and what can be done."""
-    return render("hospital/patient_privacy/show.html", overview=open_overview(current_actor(), patient_id), said=said)
+    return show_privacy(patient_id)
+
+
+def show_privacy(
+    patient_id: UUID,
+    *,
+    hold_form: HoldForm | None = None,
+    release_form: ReleaseForm | None = None,
+    erasure_form: ErasureForm | None = None,
+) -> Response:
+    """Show the page; a form that was refused stands on it with its errors."""
+    given = (hold_form, release_form, erasure_form)
+    failed = any(form is not None and form.errors for form in given)
+    return render(
+        "hospital/patient_privacy/show.html",
+        overview=open_overview(current_actor(), patient_id),
+        said=said,
+        hold_form=hold_form or HoldForm(formdata=None),
+        release_form=release_form or ReleaseForm(formdata=None),
+        erasure_form=erasure_form or ErasureForm(formdata=None),
+        has_errors=failed,
+        status=422 if failed else 200,
+    )
 
 
 @hospital.post("/patients/<uuid:patient_id>/export")

@@ -16,7 +16,7 @@ from app.core.errors import NotFound
 from app.domain.audit.operations import record_access
 from app.domain.patients.models import Patient
 from app.domain.privacy.consents import Standing, list_standing
-from app.domain.privacy.models import DataRequest, Erasure, LegalHold, OwnExport
+from app.domain.privacy.models import DataRequest, Erasure, ErasureState, LegalHold, OwnExport
 
 SHOWN = 20
 
@@ -70,3 +70,28 @@ def find_kept_until(patient_id: UUID) -> datetime | None:
     """Return until when the law keeps a patient's records; None where none is signed."""
     query = sa.select(sa.func.vien_kept_until(patient_id, type_=sa.DateTime(timezone=True)))
     return db.session.scalar(query, bind_arguments={"mapper": Patient})
+
+
+def list_erasures(actor: Actor, limit: int = 100) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """Return erasures, those that wait first, with whom they are about, who proposed and who decided."""
+    query = (
+        sa.select(
+            Erasure.id,
+            Erasure.patient_id,
+            Patient.code.label("patient_code"),
+            Patient.full_name.label("patient_name"),
+            Erasure.kind,
+            Erasure.state,
+            Erasure.proposed_at,
+            Erasure.proposed_by_name,
+            Erasure.decided_by_name,
+            Erasure.performed_at,
+        )
+        .join(Patient, Patient.id == Erasure.patient_id)
+        .order_by((Erasure.state == ErasureState.PROPOSED).desc(), Erasure.proposed_at.desc())
+        .limit(limit)
+    )
+    rows = db.session.execute(query).all()
+    seen = [row.patient_id for row in rows]
+    record_access(actor, "erasure.list", subject_type="erasure", subject_id=None, patient_ids=seen)
+    return rows
