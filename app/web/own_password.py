@@ -27,7 +27,14 @@ from app.web.security import limiter
 
 POSITION = 20
 DUE = "must_change_password"
-OPEN_WHILE_DUE = ("password_edit", "password_update", "sign_out", "confirm")
+OPEN_WHILE_DUE = (
+    "password_edit",
+    "password_update",
+    "sign_out",
+    "confirm",
+    "account_challenge",
+    "account_recovery_codes",
+)
 
 
 class OwnPasswordForm(NewPasswordForm):

@@ -33,7 +33,7 @@ from app.web.half_signed_in import find_half, half_actor, keep_codes, offered_se
 from app.web.noting import note_security
 from app.web.passkeys import ADD, SECOND_FACTOR, answered, ask, passkey_name, passkeys_possible
 from app.web.render import render, see_other
-from app.web.security import limiter
+from app.web.security import limiter, sign_ins_per_address
 from app.web.sign_in import Portal, complete_sign_in, note_passkey_refused, refused
 
 PAGE, NEW_PAGE = "account/second_factor.html", "account/second_factor_new.html"
@@ -67,7 +67,7 @@ def add_second_factor(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.post("/second-factor/challenge")
     @public
-    @limiter.limit("30/minute")
+    @limiter.limit(sign_ins_per_address)
     def second_factor_challenge() -> dict[str, Any]:
         account = find_half(portal.find_account)
         if account is None:
@@ -80,7 +80,7 @@ def add_second_factor(blueprint: Blueprint, portal: Portal) -> None:
 def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
     @blueprint.route("/second-factor", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor() -> BaseResponse:
         account = find_half(portal.find_account)
         if account is None:
@@ -98,7 +98,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.route("/second-factor/recovery-code", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_recovery() -> BaseResponse:
         account = find_half(portal.find_account)
         if account is None:
@@ -114,7 +114,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.route("/second-factor/passkey", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_passkey() -> BaseResponse:
         account = find_half(portal.find_account)
         if account is None or request.method == "GET":
@@ -130,7 +130,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
 def _add_setting_up(blueprint: Blueprint, portal: Portal) -> None:
     @blueprint.route("/second-factor/new", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_new() -> BaseResponse:
         account = find_half(portal.find_account)
         if account is None or has_second_factor(account):
@@ -147,7 +147,7 @@ def _add_setting_up(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.route("/second-factor/new-passkey", methods=["GET", "POST"])
     @public
-    @limiter.limit("30/minute", methods=["POST"])
+    @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_new_passkey() -> BaseResponse:
         account = find_half(portal.find_account)
         if account is None or request.method == "GET" or has_second_factor(account):

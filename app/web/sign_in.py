@@ -92,13 +92,13 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
 
     @blueprint.post("/sign-in/challenge")
     @public
-    @limiter.limit("30/minute")
+    @limiter.limit(sign_ins_per_address)
     def sign_in_challenge() -> dict[str, Any]:
         return ask(SIGN_IN)
 
     @blueprint.post("/sign-in/passkey")
     @public
-    @limiter.limit("30/minute")
+    @limiter.limit(sign_ins_per_address)
     def sign_in_passkey() -> BaseResponse:
         try:
             account = portal.find_account(find_by_passkey(blueprint.name, answered(SIGN_IN)))

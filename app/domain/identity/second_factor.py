@@ -30,7 +30,7 @@ from app.domain.identity.owners import owned_by
 from app.domain.identity.passkeys import Challenge, RelyingParty
 from app.domain.identity.sign_in import WrongCode, check_again, count_failure
 from app.domain.identity.throttle import seconds_left
-from app.domain.messages.templates import FACTOR_RESET
+from app.domain.messages.templates import FACTOR_CHANGED, FACTOR_RESET
 from app.tenancy.policies import account_policy
 
 SHORTEST_REASON = 5
@@ -235,6 +235,7 @@ def _added(actor: Actor, account: Account, factor: str) -> list[str]:
     db.session.flush()
     _note(actor, account, "second_factor.enrol", {"factor": factor})
     _note_security(actor, account, "second_factor.enrol", {"factor": factor})
+    write_to_owner(actor, account, FACTOR_CHANGED, {"change": f"{factor}-added"})
     return [] if recovery_codes.count_codes(account) else recovery_codes.renew_codes(account)
 
 
@@ -244,6 +245,7 @@ def _removed(actor: Actor, account: Account, factor: str) -> None:
         recovery_codes.spend_codes(account)  # there is nothing left that they could stand in for
     _note(actor, account, "second_factor.remove", {"factor": factor})
     _note_security(actor, account, "second_factor.remove", {"factor": factor})
+    write_to_owner(actor, account, FACTOR_CHANGED, {"change": f"{factor}-removed"})
 
 
 def _note(actor: Actor, account: Account, action: str, changes: dict[str, Any] | None = None) -> None:

@@ -20,7 +20,7 @@ LOCALES = ("vi", "en")
 REMINDER, CONFIRMATION, INVITATION = "reminder", "confirmation", "invitation"
 SUPPORT_REQUEST = "support_request"
 EMERGENCY_ACCESS = "emergency_access"
-NEW_DEVICE, FACTOR_RESET = "new_device", "factor_reset"
+NEW_DEVICE, FACTOR_CHANGED, FACTOR_RESET = "new_device", "factor_changed", "factor_reset"
 PASSWORD_RESET, PASSWORD_CHANGED = "password_reset", "password_changed"
 OPERATOR_INVITATION, PATIENT_INVITATION = "operator_invitation", "patient_invitation"
 # What opens something is not kept once it was sent.

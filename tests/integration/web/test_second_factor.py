@@ -276,7 +276,7 @@ def test_the_last_factor_stays_where_one_is_required(alpha: str, sign_in_staff: 
 
 
 def test_a_patient_chooses_and_may_stop(alpha: str, sign_in_patient: SignIn, bound: Any, app: Flask) -> None:
-    browser, page = sign_in_patient(alpha), "/h/alpha/patient/account"
+    browser, page = sign_in_patient(alpha, email="benh@example.vn"), "/h/alpha/patient/account"
     key = key_on(browser.get(f"{page}/app").get_data(as_text=True))
     done = browser.submit(f"{page}/app", {"code": code_of(key)})
     assert done.location == f"{page}/recovery-codes"
@@ -289,6 +289,9 @@ def test_a_patient_chooses_and_may_stop(alpha: str, sign_in_patient: SignIn, bou
         account = db.session.scalars(sa.select(PatientUser)).one()
         assert not second_factor.has_second_factor(account)
         assert recovery_codes.count_codes(account) == 0, "codes that stand in for nothing open nothing"
+        written = sa.select(OutboundMessage.body).where(OutboundMessage.template == "factor_changed")
+        told = db.session.scalars(written.order_by(OutboundMessage.created_at)).all()
+        assert ["thiết lập ứng dụng xác thực" in told[0], "gỡ ứng dụng xác thực" in told[1]] == [True, True]
 
 
 def test_a_reset_ends_sessions_and_asks_for_a_new_factor(
