@@ -20,6 +20,7 @@ from app.domain.identity.models import PatientSession, PatientUser, StaffSession
 from app.tenancy.models import PlatformSession, PlatformUser
 from app.tenancy.policies import account_policy
 from tests.support.client import CheckingClient
+from tests.support.queries import count_queries
 
 PLACES = {
     "admin": ("vien-admin", "/admin", "/"),
@@ -205,6 +206,15 @@ def test_a_shortened_limit_counts_at_the_next_request(
     assert not is_signed_in(browser, url)
     monkeypatch.undo()
     assert is_signed_in(browser, url)
+
+
+@pytest.mark.parametrize("place", list(MODELS))
+def test_who_somebody_is_costs_one_statement(sign_in: Any, alpha: str, place: str) -> None:
+    browser, url = sign_in(place), PLACES[place][1]
+    assert is_signed_in(browser, url)
+    with count_queries() as asked:
+        assert is_signed_in(browser, url)
+    assert len(asked) == 1, list(asked)
 
 
 def test_only_a_digest_of_the_token_is_kept(sign_in: Any, bound: Any, alpha: str) -> None:
