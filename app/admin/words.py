@@ -99,6 +99,8 @@ ACTIONS: dict[str, Any] = {
     "account.unlock": _l("Account unlocked"),
     "account.password_change": _l("Password changed"),
     "account.password_reset": _l("Password reset by e-mail"),
+    "audit.search": _l("Audit log read"),
+    "audit.export": _l("Audit log exported"),
     "session.begin": _l("Signed in"),
     "session.end": _l("Signed out"),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flask import Response, flash, request, url_for
@@ -12,10 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock
 from app.core.errors import InvalidValue
-from app.core.formats.dates import parse_date
 from app.core.formats.tables import csv_lines, json_lines
 from app.core.i18n import _, _l
-from app.core.ids import parse_id
 from app.core.logging import get_logger
 from app.core.permissions import requires
 from app.domain.audit import words
@@ -29,9 +26,9 @@ from app.tenancy.binding import bound_hospital
 from app.tenancy.models import AuditCheck
 from app.tenancy.sealing.hospitals import find_last_check
 from app.web.confirming import asks_again
+from app.web.periods import place_text, read_period, read_place
 from app.web.principals import current_actor
 from app.web.render import render, see_other
-from app.web.templates import hospital_zone
 
 log = get_logger(__name__)
 
@@ -105,49 +102,18 @@ def audit_retention() -> BaseResponse:
 
 def read_wanted(typed: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:
     """Read what is looked for; return it with the errors by field. Days are the hospital's, both included."""
-    errors: dict[str, str] = {}
-    today = clock.today(hospital_zone())
-    since = _read_day(typed, "since", today - timedelta(days=USUAL_DAYS - 1), errors)
-    until = _read_day(typed, "until", today, errors)
-    if not errors and until < since:
-        errors["until"] = _("The last day is before the first.")
+    since, until, errors = read_period(typed, USUAL_DAYS)
     texts = {name: typed.get(name, "").strip()[:LONGEST] for name in TEXTS}
     which = Which.LOOKS if typed.get("log") == Which.LOOKS.value else Which.CHANGES
-    wanted = Wanted(which, _begin(since), _begin(until + timedelta(days=1)), **texts, after=_read_place(typed))
+    wanted = Wanted(which, since, until, **texts, after=read_place(typed.get("after", "")))
     return wanted, errors
-
-
-def _read_day(typed: Mapping[str, str], name: str, usual: date, errors: dict[str, str]) -> date:
-    text = typed.get(name, "").strip()
-    if not text:
-        return usual
-    try:
-        return parse_date(text)
-    except InvalidValue as error:
-        errors[name] = str(error)
-        return usual
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), hospital_zone())
-
-
-def _read_place(typed: Mapping[str, str]) -> Place | None:
-    """Read where the last page ended; anything else than what was given out is the first page."""
-    moment, _comma, entry = typed.get("after", "").partition(",")
-    entry_id = parse_id(entry)
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (at, entry_id) if entry_id is not None and at.tzinfo is not None else None
 
 
 def _next_page(place: Place | None) -> str | None:
     if place is None:
         return None
     kept: dict[str, Any] = {name: value for name, value in request.args.items() if value and name != "after"}
-    return url_for("hospital.audit_index", **kept, after=f"{place[0].isoformat()},{place[1]}")
+    return url_for("hospital.audit_index", **kept, after=place_text(place))
 
 
 def _find_check() -> AuditCheck | None:

@@ -28,7 +28,6 @@ from app.tenancy.paging import Page
 Rows = Sequence[Any]
 
 HISTORY = 20
-AUDIT_PER_PAGE = 50
 SYNC_PER_PAGE = 50
 
 
@@ -132,15 +131,6 @@ def list_sync(page: int = 1) -> Page[Any]:
         .offset((page - 1) * SYNC_PER_PAGE)
     )
     return Page(db.session.execute(query).all(), page, SYNC_PER_PAGE, total)
-
-
-def list_audit(*, hospital_id: UUID | None = None, page: int = 1) -> Page[Any]:
-    """Return a page of what operators and the platform did, newest first, of one hospital or of all."""
-    narrowed = [PlatformAuditEntry.hospital_id == hospital_id] if hospital_id else []
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(PlatformAuditEntry).where(*narrowed)) or 0
-    page = min(page, max(1, -(-total // AUDIT_PER_PAGE)))
-    query = _audit().where(*narrowed).limit(AUDIT_PER_PAGE).offset((page - 1) * AUDIT_PER_PAGE)
-    return Page(db.session.execute(query).all(), page, AUDIT_PER_PAGE, total)
 
 
 def list_latest_audit(hospital_id: UUID, limit: int = 10) -> Rows:
