@@ -22,6 +22,7 @@ from app.domain.identity.sessions import begin_session, find_staff, renew_token
 from app.domain.messages.models import OutboundMessage
 from app.domain.security.models import HospitalSecurityEvent
 from app.tenancy.binding import bind_hospital
+from app.tenancy.models import OperatorRole
 from tests.factories.people import PASSWORD
 from tests.support.client import CheckingClient
 
@@ -174,3 +175,23 @@ def test_sessions_that_ended_long_ago_are_forgotten_and_no_others(sign_in: Any, 
         assert forget_old_sessions("hospital") == 1
         assert forget_old_sessions("hospital") == 0
     assert is_in(browser, "hospital")
+
+
+def test_who_manages_staff_sees_and_ends_their_browsers_on_a_page(sign_in: Any, sign_in_staff: Any, alpha: str) -> None:
+    doctor, administrator = sign_in("hospital"), sign_in_staff(alpha, "administrator")
+    page = f"{HOME['hospital']}/staff/{doctor.person['id']}/sessions"
+    assert "Thiết bị đang đăng nhập" in administrator.get(page).text
+    assert doctor.get(page).status_code == 403
+    assert administrator.submit(f"{page}/end", page=page).status_code == 303
+    assert not is_in(doctor, "hospital")
+    assert "Không đăng nhập ở đâu" in administrator.get(page).text
+
+
+def test_who_manages_operators_sees_and_ends_their_browsers_on_a_page(sign_in_operator: Any) -> None:
+    boss, other = sign_in_operator(), sign_in_operator(OperatorRole.SUPPORT, "other.operator")
+    page = f"/admin/operators/{other.person['id']}/sessions"
+    assert boss.get(page).status_code == 200
+    assert other.get(page).status_code == 403
+    assert boss.submit(f"{page}/end", page=page).status_code == 303
+    assert not is_in(other, "admin")
+    assert is_in(boss, "admin")
