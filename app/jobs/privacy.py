@@ -9,6 +9,8 @@ from app.domain.privacy.erasing import JOB as ERASE
 from app.domain.privacy.exports import JOB, end_old_exports, have_exports_due, make_due_exports
 from app.domain.privacy.performing import have_erasures_due, perform_due_erasures
 from app.domain.privacy.requests import have_overdue, report_overdue
+from app.domain.privacy.retention import JOB as PURGE
+from app.domain.privacy.retention import have_purges_due, perform_due_purges, propose_expired
 from app.jobs.schedule import every
 
 
@@ -33,3 +35,18 @@ def make_own_exports() -> None:
 def perform_erasures() -> None:
     """Perform what two people have decided to erase, and destroy the files of it."""
     perform_due_erasures()
+
+
+@every(seconds=60, due=have_purges_due)
+@job(PURGE, queue="long", for_hospital=True, timeout_seconds=3600, once_within=30)
+def perform_purges() -> None:
+    """Delete what a person has confirmed, and certify it."""
+    perform_due_purges()
+
+
+@every(seconds=7 * 86_400)
+@job("propose_purges", queue="long", for_hospital=True, timeout_seconds=600, once_within=3600)
+def propose_purges() -> None:
+    """Propose, without deleting anything, what is past its time."""
+    with unit_of_work():
+        propose_expired(system_actor("retention"))
