@@ -41,6 +41,8 @@ def test_a_lost_phone_is_signed_out_from_the_desk(
         forget_used_codes(app, TODAY)
     with bound(alpha):  # long enough ago that ending another browser asks for the password again
         db.session.execute(sa.update(StaffSession).values(proven_at=clock.now() - timedelta(hours=1)))
+    phone.go(ACCOUNT)
+    phone.look("browsers-phone", full=True)
     desk.go(ACCOUNT)
     assert desk.says(vi("This browser"))
     desk.look("browsers", full=True)

@@ -19,6 +19,7 @@ from app.domain.identity import sessions
 from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
 from app.tenancy.models import PlatformSession, PlatformUser
 from app.tenancy.policies import account_policy
+from tests.factories import make_staff
 from tests.support.client import CheckingClient
 from tests.support.queries import count_queries
 
@@ -93,6 +94,24 @@ def test_a_half_finished_sign_in_is_not_carried_to_another_hospital(
     assert browser.get("/h/alpha/hospital/second-factor").status_code == 200
     browser.set_cookie("vien-hospital-beta", cookie_of(browser, "alpha-hospital"), path="/h/beta")
     assert browser.get("/h/beta/hospital/second-factor").status_code == 303
+
+
+def test_a_cookie_planted_before_the_sign_in_is_nobodys_afterwards(app: Flask, bound: Any, alpha: str) -> None:
+    """Whoever gives somebody a session to sign in with does not share it (session fixation)."""
+    from tests.conftest import _sign_in
+
+    thief: CheckingClient = app.test_client()  # type: ignore[assignment]
+    thief.get("/h/alpha/hospital/sign-in")
+    planted = cookie_of(thief, "alpha-hospital")
+    victim = app.test_client()
+    victim.set_cookie("vien-hospital-alpha", planted, path="/h/alpha")
+    with bound(alpha):
+        person = {"username": make_staff("doctor").username}
+    made: Any = type("Made", (), {"test_client": lambda self: victim})()
+    _sign_in(made, "/h/alpha/hospital/sign-in", person, alpha, username=person["username"])
+    assert is_signed_in(victim, "/h/alpha/hospital")
+    assert not is_signed_in(thief, "/h/alpha/hospital")
+    assert cookie_of(victim, "alpha-hospital") != planted
 
 
 def test_an_altered_cookie_is_nobodys(app: Flask, sign_in: Any, alpha: str) -> None:
