@@ -53,7 +53,7 @@ def site(platform: Platform, mail: MailSink) -> Iterator[str]:
         subprocess.Popen(flask("scheduler"), env=environment, cwd=ROOT),
     ]
     try:
-        wait_until(lambda: answers(f"{address}/healthz"), "the platform answers")
+        wait_until(lambda: answers(f"{address}/healthz"), "the platform answers", 90)
         yield address
     finally:
         for process in processes:
