@@ -145,7 +145,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
     doctor, elsewhere = doctors[which], doctors[1 - which]
     base, word = 100 * (which + 1), canary + (str(series) if series else "") + ("MOT", "HAI")[which]
     sex = (Sex.FEMALE, Sex.MALE)[which]
-    number = 11 + which + 10 * series + (sum(canary.encode()) * 100 if which else 0)
+    number = 500_011 + which + 10 * series + (sum(canary.encode()) * 100 if which else 0)
     patient = make_patient(
         id=fixed_id(base, series), full_name=f"Bệnh {word}", sex=sex, cccd=compose_cccd("001", sex, 1980, number),
         phone=f"+8490{number:07d}", email=f"{word.lower()}@example.vn", street=f"12 {word}",
