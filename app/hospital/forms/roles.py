@@ -41,7 +41,7 @@ SUBJECTS: dict[str, tuple[Text, tuple[str, ...]]] = {
 }
 FIELD_SUBJECT: dict[str, Text] = {
     "patient": _l("Patient"),
-    "visit": _l("Visit"),
+    "visit": _l("Visits"),
     "record": _l("Medical record"),
     "prescription": _l("Prescription"),
 }
