@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import InvalidValue
 from app.domain.identity.account_words import day_forms, phone_forms
 from app.domain.identity.breached import DATA, WIDTH, is_breached, is_listed, is_pattern
-from app.domain.identity.passwords import LONGEST, check_new_password, words_in
+from app.domain.identity.passwords import LONGEST, NO_PASSWORD, check_new_password, hash_password, password_fits, words_in
 
 
 def refusal(password: str, shortest: int = 12, about: list[str] | None = None) -> str | None:
@@ -37,6 +37,14 @@ def test_long_ones_of_any_make_are_taken(password: str) -> None:
 @pytest.mark.parametrize("length", [64, LONGEST])
 def test_sixty_four_characters_and_more_are_taken(length: int) -> None:
     assert refusal(("một đêm trăng sáng vằng vặc ở bến sông quê ngoại " * 9)[:length]) is None
+
+
+def test_hashes_are_argon2id_with_a_salt_of_their_own() -> None:
+    one, two = hash_password("trang-len-dinh-nui-xanh"), hash_password("trang-len-dinh-nui-xanh")
+    assert one.startswith("$argon2id$")
+    assert one != two
+    assert password_fits("trang-len-dinh-nui-xanh", one)
+    assert not password_fits(NO_PASSWORD, NO_PASSWORD)
 
 
 def test_length_counts_in_characters() -> None:
