@@ -101,6 +101,10 @@ ACTIONS: dict[str, Any] = {
     "account.password_reset": _l("Password reset by e-mail"),
     "audit.search": _l("Audit log read"),
     "audit.export": _l("Audit log exported"),
+    "gateway.change": _l("Access rules changed"),
+    "gateway.address.add": _l("Address rule added"),
+    "gateway.address.remove": _l("Address rule taken away"),
+    "gateway.reset": _l("Access rules reset"),
     "session.begin": _l("Signed in"),
     "session.end": _l("Signed out"),
 }

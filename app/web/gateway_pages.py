@@ -36,18 +36,21 @@ def add_gateway_pages(blueprint: Blueprint, pages: Pages) -> None:
     @blueprint.get(pages.url, endpoint=f"{pages.stem}_index")
     @requires(pages.permission)
     def index(**place: Any) -> Response:
+        """Show what counts, the address rules, and what would happen to an address."""
         return _show(pages, place, None)
 
     @blueprint.post(f"{pages.url}/addresses", endpoint=f"{pages.stem}_address_add")
     @requires(pages.permission)
     @asks_again
     def add_address(**place: Any) -> BaseResponse:
+        """Let an address or network in, or refuse it."""
         return _add_address(pages, place)
 
     @blueprint.post(f"{pages.url}/addresses/remove", endpoint=f"{pages.stem}_address_remove")
     @requires(pages.permission)
     @asks_again
     def remove_address(**place: Any) -> BaseResponse:
+        """Take an address rule away."""
         return _remove_address(pages, place)
 
     for kind in (RATES, POLICY):
@@ -90,7 +93,6 @@ def _remove_address(pages: Pages, place: dict[str, Any]) -> BaseResponse:
 
 
 def _show(pages: Pages, place: dict[str, Any], form: AddressForm | None, status: int = 200) -> Response:
-    """Show what counts, the address rules, and what would happen to an address."""
     owner = pages.owner(**place)
     chosen = chosen_portal(owner)
     shown = chosen or ("hospital" if owner.hospital else "admin")

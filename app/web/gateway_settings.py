@@ -45,6 +45,7 @@ def add_settings(blueprint: Blueprint, pages: Pages, kind: Kind) -> None:
     @blueprint.get(f"{pages.url}/{kind.name}", endpoint=f"{pages.stem}_{kind.name}")
     @requires(pages.permission)
     def edit(**place: Any) -> Response:
+        """Ask for the settings of one portal, or of all."""
         owner, portal = pages.owner(**place), chosen_portal(pages.owner(**place))
         row = kind.find(owner, portal)
         form = kind.form(
@@ -59,6 +60,7 @@ def add_settings(blueprint: Blueprint, pages: Pages, kind: Kind) -> None:
     @requires(pages.permission)
     @asks_again
     def save(**place: Any) -> BaseResponse:
+        """Save the settings, or ask before a lock-out, or show the conflict."""
         return _save(pages, place, kind)
 
 
