@@ -13,10 +13,10 @@ export PORT
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given chromium pgbouncer fix bench audit lock reset
+.PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given isolation chromium pgbouncer fix bench audit lock reset
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Run the platform with two demo hospitals: web, worker, scheduler, databases (PORT=8000)
 	@exec $(BIN)/python -m app.cli.run
@@ -61,6 +61,9 @@ types: setup-dev ## Check the types
 check-tests: setup-dev chromium pgbouncer
 	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not browser"
 	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
+
+isolation: setup-dev ## Prove that hospitals and people are kept apart: five gates, with what they covered
+	@ISOLATION_LONG=1 $(BIN)/python -m pytest tests/isolation -q -n $(WORKERS) --dist loadgroup
 
 # The same code over the PostgreSQL and Redis that are installed here, where there are any.
 check-given: setup-dev pgbouncer
