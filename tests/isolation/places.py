@@ -16,13 +16,16 @@ from psycopg import sql
 
 from app.core.logging import get_logger
 from app.core.queue import QUEUES, queue_named, redis_connection
-from tests.support.platform import Platform
+from tests.support.platform import KEPT, Platform
 
 Content = Iterator[tuple[str, bytes]]
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
 """
+
+
+NEVER_WRITTEN = {"alembic_version", "database_clusters", "hospital_databases", "hospital_info", "hospitals"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,34 @@ def read_database(platform: Platform, code: str | None = None) -> Content:
             statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(table))
             with connection.cursor().copy(statement) as rows:
                 yield table, b"".join(bytes(row) for row in rows)
+
+
+@contextmanager
+def presets_kept(platform: Platform) -> Iterator[None]:
+    """Put the presets, which a reset of the platform leaves alone, back as they were before a day of changes."""
+    databases = [("central", None), *(("hospital", code) for code in platform.databases)]
+    kept = {place: _copy_out(platform, *place) for place in databases}
+    try:
+        yield
+    finally:
+        for (_, code), tables in kept.items():
+            with platform.admin(code) as connection, connection.transaction():
+                connection.execute("SET LOCAL session_replication_role = replica")
+                for table, rows in tables.items():
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+                    into = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
+                    with connection.cursor().copy(into) as copy:
+                        copy.write(rows)
+
+
+def _copy_out(platform: Platform, history: str, code: str | None) -> dict[str, bytes]:
+    with platform.admin(code) as connection:
+        there = {row[0] for row in connection.execute(TABLES).fetchall()} & KEPT[history]
+        copied = {}
+        for table in sorted(there - NEVER_WRITTEN):
+            with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as rows:
+                copied[table] = b"".join(bytes(row) for row in rows)
+        return copied
 
 
 def read_files(folder: Path) -> Content:

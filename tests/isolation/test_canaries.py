@@ -7,6 +7,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,24 @@ from app.web.metrics.requests import OWN
 from tests.isolation import day
 from tests.isolation.asking import ELSEWHERE, HERE, Stage, routes
 from tests.isolation.canaries import everybodys_words, find_words
-from tests.isolation.places import Place, listening, read_database, read_files, read_metrics, shared_places
+from tests.isolation.places import (
+    Place,
+    listening,
+    presets_kept,
+    read_database,
+    read_files,
+    read_metrics,
+    shared_places,
+)
 from tests.support.platform import ACTOR, Platform
 from tests.support.world import CANARY
+
+
+@pytest.fixture
+def presets(platform: Platform) -> Iterator[None]:
+    """Whatever the day changes of roles, rules and other presets is put back."""
+    with presets_kept(platform):
+        yield
 
 
 def zipped(word: str) -> bytes:
@@ -101,6 +117,7 @@ def test_the_search_finds_a_word_planted_in_an_answer(
     assert len(stage.leaks) == 1
 
 
+@pytest.mark.usefixtures("presets")
 def test_after_a_day_of_both_hospitals_no_shared_place_holds_a_word(
     stage: Stage, platform: Platform, record_property: Any
 ) -> None:
@@ -122,6 +139,7 @@ def test_after_a_day_of_both_hospitals_no_shared_place_holds_a_word(
     )
 
 
+@pytest.mark.usefixtures("presets")
 def test_neither_hospitals_database_holds_a_word_of_the_other(stage: Stage, platform: Platform) -> None:
     day.live_through(stage, portals=("hospital", "patient"))
     day.perform_jobs(stage.app)
