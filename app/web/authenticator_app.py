@@ -16,11 +16,12 @@ GROUP = 4
 
 
 def setting_up(account: Account) -> dict[str, Any]:
-    """Return the QR code as an image's address, the key in groups, and whether a passkey could be had instead."""
+    """Return the QR code as an image's address, what it says, the key in groups, and whether a passkey could be had instead."""
     secret = offered_secret(account)
     address = provisioning_uri(secret, username=label_of(account), issuer=relying_party().name)
     code = segno.make(address, error="m", micro=False)
     return {
+        "address": address,
         "qr": code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff"),
         "key": " ".join(secret[at : at + GROUP] for at in range(0, len(secret), GROUP)),
         "passkeys": passkeys_possible(),
