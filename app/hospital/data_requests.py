@@ -101,7 +101,7 @@ def data_requests_answer(request_id: UUID) -> BaseResponse:
 @requires(MANAGE_PRIVACY)
 def data_requests_new(patient_id: UUID) -> BaseResponse:
     """Write down what a patient asks for at the desk or by letter; the clock starts."""
-    patient = open_patient(current_actor(), patient_id, "data_request.new")
+    patient = open_patient(current_actor(), patient_id, "data_request.new", MANAGE_PRIVACY)
     form = DeskRequestForm()
     if form.validate_on_submit():
         try:

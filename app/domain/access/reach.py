@@ -28,6 +28,8 @@ from app.domain.identity.permissions import (
     BOOK_FOR_PATIENTS,
     CHECK_IN,
     MANAGE_CONFIDENTIALITY,
+    MANAGE_PATIENT_ACCOUNTS,
+    MANAGE_PRIVACY,
     VIEW_ACCESS_LOG,
     VIEW_APPOINTMENTS,
 )
@@ -37,7 +39,15 @@ from app.domain.records.models import MedicalRecord, VitalSigns
 
 # They show nothing clinical, and without them a confidential patient could not be received nor protected.
 DESPITE_CONFIDENTIALITY = frozenset(
-    entry.code for entry in (CHECK_IN, BOOK_FOR_PATIENTS, VIEW_ACCESS_LOG, MANAGE_CONFIDENTIALITY)
+    entry.code
+    for entry in (
+        CHECK_IN,
+        BOOK_FOR_PATIENTS,
+        VIEW_ACCESS_LOG,
+        MANAGE_CONFIDENTIALITY,
+        MANAGE_PATIENT_ACCOUNTS,
+        MANAGE_PRIVACY,
+    )
 )
 CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
 _NOT_RESTRICTED = Patient.confidentiality == Confidentiality.NORMAL
