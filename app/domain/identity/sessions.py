@@ -253,15 +253,17 @@ def begin_session(
 def renew_token(portal: str, session_id: UUID, token: str, *, proven: bool) -> str | None:
     """Exchange a session's token for a new one, and the old one is nobody's; None where somebody was faster.
 
+    Of several at once who have just proven who they are, as by pressing a button twice, the last one has the session.
     Its limits stay: a session cannot be prolonged by it (ASVS 5.0, 7.2.4).
     """
     model, renewed = KINDS[portal].model, new_token()
     values: dict[str, Any] = {"token_hash": hash_token(renewed)} | ({"proven_at": clock.now()} if proven else {})
+    unchanged = [] if proven else [model.token_hash == hash_token(token)]
     if portal == "hospital":
         values["renews"] = False
     query = (
         sa.update(model)
-        .where(model.id == session_id, model.token_hash == hash_token(token), model.ended_at.is_(None))
+        .where(model.id == session_id, model.ended_at.is_(None), *unchanged)
         .values(**values)
         .returning(model.id)
     )

@@ -18,7 +18,7 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import AuditEntry
 from app.domain.identity.browsers import KEPT_FOR, end_sessions, forget_old_sessions, list_sessions
 from app.domain.identity.models import StaffSession, StaffUser
-from app.domain.identity.sessions import begin_session, find_staff, renew_token
+from app.domain.identity.sessions import begin_session, end_session, find_staff, renew_token
 from app.domain.messages.models import OutboundMessage
 from app.domain.security.models import HospitalSecurityEvent
 from app.tenancy.binding import bind_hospital
@@ -144,7 +144,11 @@ def test_the_devices_name_is_no_session_and_is_kept_out_of_reach(sign_in: Any, a
     assert not is_in(thief, "hospital")
 
 
-def test_of_many_who_renew_at_once_one_has_the_session(app: Flask, sign_in: Any, bound: Any, alpha: str) -> None:
+@pytest.mark.parametrize("proven", [True, False])
+def test_of_many_who_renew_at_once_one_has_the_session(
+    app: Flask, sign_in: Any, bound: Any, alpha: str, proven: bool
+) -> None:
+    """Of those who have proven who they are it is the last one, for whoever presses twice; else the first."""
     staff_id = sign_in("hospital").person["id"]
     actor = Actor(ActorKind.SYSTEM, None, "tests")
     with bound(alpha):
@@ -155,14 +159,24 @@ def test_of_many_who_renew_at_once_one_has_the_session(app: Flask, sign_in: Any,
 
     def renew(_: int) -> str | None:
         with app.app_context(), bind_hospital(alpha), unit_of_work():
-            return renew_token("hospital", found.session_id, token, proven=True)
+            return renew_token("hospital", found.session_id, token, proven=proven)
 
     with ThreadPoolExecutor(32) as pool:
         renewed = [one for one in pool.map(renew, range(32)) if one is not None]
-    assert len(renewed) == 1
+    assert len(renewed) == (32 if proven else 1)
     with bound(alpha):
         assert find_staff(token) is None
-        assert find_staff(renewed[0]) is not None
+        assert sum(find_staff(one) is not None for one in renewed) == 1
+
+
+def test_a_session_that_was_ended_is_not_renewed(sign_in: Any, bound: Any, alpha: str) -> None:
+    staff_id = sign_in("hospital").person["id"]
+    with bound(alpha):
+        token = begin_session("hospital", Actor(ActorKind.SYSTEM, None, "tests"), staff_id, user_agent=None)
+        found = find_staff(token)
+        assert found is not None
+        end_session("hospital", found.session_id)
+        assert renew_token("hospital", found.session_id, token, proven=True) is None
 
 
 def test_sessions_that_ended_long_ago_are_forgotten_and_no_others(sign_in: Any, bound: Any, alpha: str) -> None:
