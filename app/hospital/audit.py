@@ -49,23 +49,7 @@ declare_administration(
 @requires(VIEW_AUDIT)
 def audit_index() -> Response:
     """Show a page of the changes or the looks that fit what is looked for."""
-    wanted, errors = read_wanted(request.args)
-    found = search_logs(current_actor(), wanted) if not errors else Found(())
-    return render(
-        "hospital/audit/index.html",
-        status=422 if errors else 200,
-        wanted=wanted,
-        typed=request.args,
-        errors=errors,
-        found=found,
-        next_page=_next_page(found.next),
-        actions=sorted(((code, words.action_words(code)) for code in list_actions(wanted.which)), key=lambda a: a[1]),
-        check=_find_check(),
-        what=words,
-        years=years_kept(),
-        certificates=list_certificates(),
-        has_errors=bool(errors),
-    )
+    return _show(request.args, {})
 
 
 @hospital.post("/audit/export")
@@ -94,10 +78,31 @@ def audit_retention() -> BaseResponse:
     try:
         keep_for(current_actor(), int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0)
     except InvalidValue as error:
-        flash(str(error), "danger")
-    else:
-        flash(_("The logs are kept for %(years)s years.", years=text), "success")
+        return _show({"years": text}, {"years": str(error)})
+    flash(_("The logs are kept for %(years)s years.", years=text), "success")
     return see_other(url_for("hospital.audit_index"))
+
+
+def _show(typed: Mapping[str, str], errors: dict[str, str]) -> Response:
+    """Show what fits, the wrong fields beside what was typed into them."""
+    wanted, wrong = read_wanted(typed)
+    errors |= wrong
+    found = search_logs(current_actor(), wanted) if not errors else Found(())
+    return render(
+        "hospital/audit/index.html",
+        status=422 if errors else 200,
+        wanted=wanted,
+        typed=typed,
+        errors=errors,
+        found=found,
+        next_page=_next_page(found.next),
+        actions=sorted(((code, words.action_words(code)) for code in list_actions(wanted.which)), key=lambda a: a[1]),
+        check=_find_check(),
+        what=words,
+        years=years_kept(),
+        certificates=list_certificates(),
+        has_errors=bool(errors),
+    )
 
 
 def read_wanted(typed: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:

@@ -88,7 +88,7 @@ def test_reading_the_logs_stands_in_them_and_costs_a_fixed_number_of_queries(
     browser.get(URL)
     with count_queries() as statements:
         browser.get(f"{URL}?log=looks&patient={logged['code']}")
-    assert len(statements) <= 8, statements
+    assert len(statements) <= 10, statements
     with bound("alpha"), unit_of_work() as session:
         entries = session.scalars(sa.select(AccessEntry).where(AccessEntry.action == "audit.search")).all()
         assert {entry.actor_id for entry in entries} == {browser.person["id"]}
@@ -103,6 +103,15 @@ def test_wrong_days_are_explained_and_kept(logged: dict[str, Any], sign_in_staff
     assert 'value="lan"' in wrong.text
     assert browser.get(f"{URL}?since=02/01/2026&until=01/01/2026").status_code == 422
     assert browser.get(f"{URL}?after=nonsense,x&log=what").status_code == 200
+
+
+def test_years_that_are_too_few_are_explained_and_kept(alpha: str, sign_in_staff: Any) -> None:
+    browser = sign_in_staff("alpha", "administrator")
+    for wrong in ("9", "", "abc", "1e9"):
+        answer = _keep(browser, wrong)
+        assert answer.status_code == 422, wrong
+        assert f'name="years" value="{wrong}"' in answer.text
+    assert _keep(browser, "10").status_code == 303
 
 
 def test_others_than_administrators_are_refused(logged: dict[str, Any], sign_in_staff: Any) -> None:
@@ -157,8 +166,16 @@ def test_exports_are_complete_escaped_and_written_down(
 
 
 def _post(browser: Any, form: str) -> Any:
-    token = browser.get(URL).text.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
-    return browser.post(f"{URL}/export", data={"csrf_token": token, "log": "changes", "form": form})
+    return browser.post(f"{URL}/export", data={"csrf_token": _token(browser), "log": "changes", "form": form})
+
+
+def _keep(browser: Any, years: str) -> Any:
+    return browser.post(f"{URL}/retention", data={"csrf_token": _token(browser), "years": years})
+
+
+def _token(browser: Any) -> str:
+    text: str = browser.get(URL).text
+    return text.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "＝1"])
