@@ -42,6 +42,7 @@ def add_account(blueprint: Blueprint) -> None:
     @blueprint.get("/account")
     @signed_in_only
     def account() -> Response:
+        """Show one's own account."""
         return account_page()
 
 

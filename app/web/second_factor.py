@@ -69,6 +69,7 @@ def add_second_factor(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address)
     def second_factor_challenge() -> dict[str, Any]:
+        """Say what the browser is to ask its authenticator, for a passkey or for a new one."""
         account = find_half(portal.find_account)
         if account is None:
             raise NotFound
@@ -82,6 +83,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor() -> BaseResponse:
+        """Ask for the code of the authenticator app, and let in who shows it."""
         account = find_half(portal.find_account)
         if account is None:
             return _to("sign_in")
@@ -100,6 +102,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_recovery() -> BaseResponse:
+        """Ask for a recovery code in its place."""
         account = find_half(portal.find_account)
         if account is None:
             return _to("sign_in")
@@ -116,6 +119,7 @@ def _add_asking(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_passkey() -> BaseResponse:
+        """Let in who shows a passkey after the password."""
         account = find_half(portal.find_account)
         if account is None or request.method == "GET":
             return _to("sign_in" if account is None else "second_factor")
@@ -132,6 +136,7 @@ def _add_setting_up(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_new() -> BaseResponse:
+        """Have somebody set up the first authenticator app, before anything else."""
         account = find_half(portal.find_account)
         if account is None or has_second_factor(account):
             return _to("sign_in" if account is None else "second_factor")
@@ -149,6 +154,7 @@ def _add_setting_up(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     def second_factor_new_passkey() -> BaseResponse:
+        """Take a passkey as the first second factor."""
         account = find_half(portal.find_account)
         if account is None or request.method == "GET" or has_second_factor(account):
             return _to("sign_in" if account is None else "second_factor")

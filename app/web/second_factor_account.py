@@ -89,6 +89,7 @@ def _add_app(blueprint: Blueprint) -> None:
     @asks_again
     @limiter.limit("30/minute", methods=["POST"])
     def account_app() -> BaseResponse:
+        """Set up or replace one's own authenticator app."""
         account, form = own_account(), CodeForm()
         if form.validate_on_submit():
             try:
@@ -104,6 +105,7 @@ def _add_app(blueprint: Blueprint) -> None:
     @signed_in_only
     @asks_again
     def account_app_remove() -> BaseResponse:
+        """Take one's own authenticator app away."""
         account = own_account()
         remove_app(current_actor(), account)
         return _changed(account, [], _("The authenticator app is removed."))
@@ -114,6 +116,7 @@ def _add_passkeys(blueprint: Blueprint) -> None:
     @signed_in_only
     @asks_again
     def account_passkeys_new() -> BaseResponse:
+        """Ask for a new passkey."""
         return render(PASSKEY_PAGE, form=Form(formdata=None), possible=passkeys_possible())
 
     @blueprint.post("/account/passkeys")
@@ -121,6 +124,7 @@ def _add_passkeys(blueprint: Blueprint) -> None:
     @asks_again
     @limiter.limit("30/minute")
     def account_passkeys_create() -> BaseResponse:
+        """Keep a new passkey."""
         account = own_account()
         try:
             codes = add_passkey(current_actor(), account, answered(ADD), passkey_name())
@@ -132,6 +136,7 @@ def _add_passkeys(blueprint: Blueprint) -> None:
     @signed_in_only
     @limiter.limit("30/minute")
     def account_challenge() -> dict[str, Any]:
+        """Say what the browser is to ask its authenticator, for a new passkey or as a proof."""
         account = own_account()
         if request.form.get("purpose") == CONFIRM:
             return ask(CONFIRM, account)
@@ -141,6 +146,7 @@ def _add_passkeys(blueprint: Blueprint) -> None:
     @signed_in_only
     @asks_again
     def account_passkeys_edit(passkey_id: UUID) -> BaseResponse:
+        """Show one of one's own passkeys, and give it another name."""
         account = own_account()
         passkey = get_passkey(account, passkey_id)
         form = NameForm(name=passkey.name)
@@ -154,6 +160,7 @@ def _add_passkeys(blueprint: Blueprint) -> None:
     @signed_in_only
     @asks_again
     def account_passkeys_remove(passkey_id: UUID) -> BaseResponse:
+        """Remove one of one's own passkeys."""
         account = own_account()
         remove_passkey(current_actor(), account, passkey_id)
         return _changed(account, [], _("The passkey is removed."))
@@ -164,6 +171,7 @@ def _add_recovery_codes(blueprint: Blueprint) -> None:
     @signed_in_only
     @asks_again
     def account_recovery_codes_renew() -> BaseResponse:
+        """Make new recovery codes; the old ones end."""
         account = own_account()
         keep_codes(account, renew_recovery_codes(current_actor(), account))
         return see_other(url_for(f"{g.portal}.account_recovery_codes"))
@@ -171,6 +179,7 @@ def _add_recovery_codes(blueprint: Blueprint) -> None:
     @blueprint.get("/account/recovery-codes")
     @signed_in_only
     def account_recovery_codes() -> BaseResponse:
+        """Show recovery codes, once after they were made."""
         principal = own_principal()
         return render(
             "account/recovery_codes.html",

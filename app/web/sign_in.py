@@ -73,6 +73,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     @limiter.limit(sign_ins_per_address, methods=["POST"])
     @limiter.limit("10/minute", key_func=account_key, methods=["POST"])
     def sign_in() -> BaseResponse:
+        """Ask for name and password."""
         if portal.front_door and find_bound_hospital() is None:
             return see_other(url_for(portal.front_door))
         if find_principal() is not None and request.method == "GET":
@@ -94,12 +95,14 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     @public
     @limiter.limit(sign_ins_per_address)
     def sign_in_challenge() -> dict[str, Any]:
+        """Say what the browser is to ask its authenticator when somebody signs in by passkey alone."""
         return ask(SIGN_IN)
 
     @blueprint.post("/sign-in/passkey")
     @public
     @limiter.limit(sign_ins_per_address)
     def sign_in_passkey() -> BaseResponse:
+        """Let in who shows a passkey that verified its user."""
         try:
             account = portal.find_account(find_by_passkey(blueprint.name, answered(SIGN_IN)))
             if account is None or account.disabled_at is not None or getattr(account, "deleted_at", None) is not None:
@@ -113,6 +116,7 @@ def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
     @blueprint.post("/sign-out")
     @public
     def sign_out() -> BaseResponse:
+        """End the session and clear what the browser keeps."""
         principal = find_principal()
         if principal is not None:
             if principal.visit is not None:

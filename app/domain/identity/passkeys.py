@@ -49,11 +49,8 @@ from app.domain.identity.sessions import KINDS
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.models.proofs import PlatformPasskey
 
-LASTS = timedelta(minutes=5)
-CHALLENGE_BYTES = 32
-MOST = 10
-LONGEST_NAME = 60
-LONGEST_ANSWER = 20_000
+LASTS, CHALLENGE_BYTES = timedelta(minutes=5), 32
+MOST, LONGEST_NAME, LONGEST_ANSWER = 10, 60, 20_000
 
 
 class PasskeyRefused(InvalidValue):
