@@ -148,7 +148,7 @@ def hold_breach(breach_id: UUID, version: int | None) -> Breach:
 
 def note_affected(actor: Actor, row: Breach, kind: BreachEntryKind, count: int) -> None:
     """Write into the history how many were added, or written to."""
-    _note(actor, row, kind, str(count))
+    _note(actor, row, kind, f"+{count}")
     _record(actor, kind.value, row, {"count": count})
 
 

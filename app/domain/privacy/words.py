@@ -98,7 +98,7 @@ BREACH_STATE: dict[BreachState, Text] = {
     BreachState.CLOSED: _l("Closed"),
 }
 ENTRY: dict[BreachEntryKind, Text] = {
-    BreachEntryKind.REGISTERED: _l("Registered"),
+    BreachEntryKind.REGISTERED: _l("Breach registered"),
     BreachEntryKind.CHANGED: _l("Changed"),
     BreachEntryKind.NOTE: _l("Note"),
     BreachEntryKind.AFFECTED: _l("List of those affected changed"),
