@@ -9,10 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.db import db
+from app.core.permissions import FieldAccess
+from app.domain.appointments.models import Appointment
 from app.domain.audit.models import AuditEntry
 from app.domain.identity.models import Role, StaffRole, StaffSession
 from app.domain.identity.permissions import ROLE_PRESETS
 from app.domain.identity.role_content import read_fields, read_permissions, write_role_content
+from app.domain.patients.models import PatientAllergy
+from app.domain.records.models import MedicalRecord
 from app.domain.security.models import HospitalSecurityEvent
 from tests import factories
 from tests.integration.hospital.pages import fields_of
@@ -241,3 +245,69 @@ def test_fields_closed_to_a_role_are_neither_shown_nor_written(
     with bound(alpha):
         kept = db.session.get(type(patient), patient_id)
         assert (kept.phone, kept.email, kept.ward) == ("+84912345678", "kin@example.vn", "Phường Bến Nghé")
+
+
+def close_to(bound: Any, alpha: str, code: str, **access: str) -> None:
+    """Close fields to a role of alpha: `record_history="hidden"`."""
+    with bound(alpha):
+        role = db.session.scalars(sa.select(Role).where(Role.code == code)).one()
+        closed = {name.replace("_", ".", 1): FieldAccess(value) for name, value in access.items()}
+        write_role_content(role.id, read_permissions(role.id), {**read_fields(role.id), **closed})
+
+
+def test_texts_of_a_record_closed_to_a_role_stay_as_they_are(
+    bound: Any, alpha: str, consultation: Callable[..., Any]
+) -> None:
+    begun = consultation()
+    with bound(alpha):
+        record = db.session.get(MedicalRecord, begun.record_id)
+        record.history, record.plan = "Tiền sử kín", "Hướng điều trị đọc được"
+    close_to(bound, alpha, "doctor", record_history="hidden", record_plan="read")
+    page = begun.doctor.get(begun.url)
+    text = page.get_data(as_text=True)
+    assert "Tiền sử kín" not in text
+    assert "Hướng điều trị đọc được" in text
+    assert 'name="plan"' not in text
+    form = fields_of(page, assessment="Viêm họng")
+    assert begun.doctor.post(begun.url, data=form).status_code == 303
+    with bound(alpha):
+        record = db.session.get(MedicalRecord, begun.record_id)
+        assert (record.history, record.plan, record.assessment) == (
+            "Tiền sử kín",
+            "Hướng điều trị đọc được",
+            "Viêm họng",
+        )
+    again = fields_of(begun.doctor.get(begun.url), plan="Sửa lén")
+    assert begun.doctor.post(begun.url, data=again).status_code == 403
+
+
+def test_what_is_hidden_is_hidden_in_lists_charts_and_records(
+    bound: Any, alpha: str, sign_in_staff: Callable[..., Any], consultation: Callable[..., Any]
+) -> None:
+    begun = consultation(allergy_state="known")
+    with bound(alpha):
+        record = db.session.get(MedicalRecord, begun.record_id)
+        record.complaint, record.examination = "Lời khai kín", "Khám kín"
+        db.session.execute(sa.update(Appointment).values(reason="Lý do kín"))
+        db.session.add(PatientAllergy(patient_id=begun.patient_id, substance="Chất kín"))
+    hidden = {f"record_{name}": "hidden" for name in ("complaint", "examination")}
+    close_to(bound, alpha, "nurse", visit_reason="hidden", patient_allergies="hidden", **hidden)
+    nurse = sign_in_staff(alpha, "nurse")
+    pages = (f"{HOME}/today", f"{HOME}/patients/{begun.patient_id}", begun.url, f"{HOME}/visits/{begun.id}")
+    for url in pages:
+        response = nurse.get(url)
+        assert response.status_code == 200, url
+        text = response.get_data(as_text=True)
+        assert not any(word in text for word in ("Lời khai kín", "Khám kín", "Lý do kín", "Chất kín")), url
+
+
+def test_a_role_that_finds_everybody_but_reads_only_its_own_says_so(
+    bound: Any, alpha: str, sign_in_staff: Callable[..., Any]
+) -> None:
+    both = sign_in_staff(alpha, "doctor", role_codes=("doctor", "receptionist"))
+    with bound(alpha):
+        patient_id = factories.make_patient().id
+    page = both.get(f"{HOME}/patients/{patient_id}")
+    assert page.status_code == 200
+    assert f"{HOME}/patients/{patient_id}/emergency-access" in page.get_data(as_text=True)
+    assert both.get(f"{HOME}/patients/{patient_id}/vitals").status_code == 403
