@@ -47,6 +47,7 @@ MADE_BY_MIGRATIONS = (
     "vien_retire_log_month",
     "vien_erase_patient",
     "vien_purge_expired",
+    "vien_refuse_for_erased",
 )
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)

@@ -62,7 +62,7 @@ class Process:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def waits_for(self, words: str, seconds: float = 20) -> None:
+    def waits_for(self, words: str, seconds: float = 60) -> None:
         assert until(lambda: words in self.log(), seconds), f"never said {words!r}:\n{self.log()}"
 
     def stop(self) -> int:
@@ -76,7 +76,7 @@ class Process:
         self._popen.wait(10)
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> bool:
+def until(condition: Callable[[], Any], seconds: float = 60) -> bool:
     """Wait for a condition, and say whether it came true in time."""
     return child_process.wait_until(condition, seconds, every=0.05)
 

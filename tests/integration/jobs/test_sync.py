@@ -245,14 +245,14 @@ def test_a_failure_is_written_down_once_without_values_and_the_cursor_stays(
     with bound(alpha):
         register()
     with platform.admin(alpha) as connection:
-        connection.execute("REVOKE SELECT ON patients FROM vien_app")
+        connection.execute("REVOKE SELECT ON patients FROM vien_app, vien_patient")
     try:
         for _ in range(3):
             with pytest.raises(sa.exc.DBAPIError):
                 sync(app, alpha)
     finally:
         with platform.admin(alpha) as connection:
-            connection.execute("GRANT SELECT ON patients TO vien_app")
+            connection.execute("GRANT SELECT ON patients TO vien_app, vien_patient")
     (run,) = runs(app)
     assert run.status is RunStatus.FAILED
     assert run.error == "InsufficientPrivilege: permission denied for table patients"

@@ -28,7 +28,7 @@ from app.tenancy.ledger.performing import perform
 from app.tenancy.ledger.requests import request_operation
 from app.web.metrics import requests as measuring
 from app.web.security import limiter
-from tests.factories import make_patient
+from tests.factories import make_appointment, make_patient
 from tests.support.client import CheckingClient
 from tests.support.platform import ACTOR, Platform
 
@@ -78,6 +78,7 @@ def test_what_requests_did_is_counted_by_portal_and_route_and_never_by_address(
     browser: CheckingClient = sign_in_staff(alpha, "doctor")
     with bound(alpha):
         patient = make_patient()
+        make_appointment(doctor_id=browser.person["id"], patient_id=patient.id)
         patient_id, name, cccd = patient.id, patient.full_name, patient.cccd
     route = "/hospital/patients/<uuid:patient_id>"
     labels = (("method", "GET"), ("portal", "hospital"), ("route", route))
