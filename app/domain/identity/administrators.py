@@ -13,7 +13,7 @@ from app.core.i18n import _l
 from app.domain.audit.operations import record_change
 from app.domain.identity.invitations import invite
 from app.domain.identity.models import Role, StaffRole, StaffUser
-from app.domain.identity.passwords import NO_PASSWORD, STAFF_LENGTH, check_new_password, hash_password
+from app.domain.identity.passwords import NO_PASSWORD, STAFF_LENGTH, check_new_password, hash_password, words_in
 from app.domain.messages.addresses import BadAddress, check_address
 from app.tenancy.provisioning import FirstAdministrator
 
@@ -35,7 +35,7 @@ def first_administrator(
         )
     if email:
         return FirstAdministrator(username=username, full_name=full_name, email=check_administrator_address(email))
-    check_new_password(password or "", shortest=STAFF_LENGTH)
+    check_new_password(password or "", shortest=STAFF_LENGTH, about=words_in(username, full_name))
     return FirstAdministrator(username=username, full_name=full_name, password_hash=hash_password(password or ""))
 
 
@@ -48,6 +48,7 @@ def write_first_administrator(actor: Actor, person: FirstAdministrator) -> None:
         full_name=person.full_name,
         email=person.email,
         password_hash=person.password_hash or NO_PASSWORD,
+        must_change_password=person.password_hash is not None,  # an operator knows it
         created_by=actor.id,
     )
     db.session.add(staff)

@@ -14,6 +14,7 @@ from app.core import clock
 from app.core.db import db
 from app.domain.audit.models import AuditEntry
 from app.domain.identity import changing, history
+from app.domain.identity.administrators import first_administrator, write_first_administrator
 from app.domain.identity.models import PatientUser, StaffUser
 from app.domain.identity.passwords import password_fits
 from app.domain.identity.proofs import FormerPassword
@@ -23,6 +24,7 @@ from app.tenancy import policies
 from app.tenancy.models import PlatformLetter
 from tests.factories.people import PASSWORD
 from tests.support.client import CheckingClient
+from tests.support.platform import ACTOR
 
 NEW = "trang-len-dinh-nui-xanh"
 STAFF = "/h/alpha/hospital/account/password"
@@ -170,3 +172,15 @@ def test_a_sign_in_is_remembered_without_disturbing_who_edits(nurse: CheckingCli
     with bound("alpha"):
         account = db.session.get_one(StaffUser, nurse.person["id"])
         assert account.last_sign_in_at is not None
+
+
+def test_a_first_administrator_whose_password_an_operator_knows_chooses_a_new_one(
+    alpha: str, bound, client: CheckingClient
+) -> None:
+    person = first_administrator(username="quan.tri", full_name="Quản Trị", password=NEW)
+    with bound(alpha):
+        write_first_administrator(ACTOR, person)
+    client.submit("/h/alpha/hospital/sign-in", {"username": "quan.tri", "password": NEW})
+    assert client.get("/h/alpha/hospital/today").location == STAFF
+    assert change(client, f"{NEW}-ba", NEW).status_code == 303
+    assert client.get("/h/alpha/hospital/today").status_code == 200
