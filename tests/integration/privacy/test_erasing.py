@@ -231,6 +231,25 @@ def test_no_visit_is_booked_for_who_is_erased_meanwhile(app: Flask, bound: Bind,
         assert db.session.scalar(booked.where(Appointment.patient_id == world.patient_id)) is None
 
 
+def test_a_visit_that_is_being_booked_is_cancelled_by_the_erasure_that_waits_for_it(
+    app: Flask, bound: Bind, world: Any
+) -> None:
+    """The booking was first: the erasure waits for its end, and cancels what it booked."""
+    approve(bound, "alpha", world.patient_id)
+    worker = threading.Thread(target=perform, args=(app,))
+    with bound("alpha"):
+        visit = factories.make_appointment(
+            doctor_id=world.staff["doctor"], patient_id=world.patient_id, starts_at=clock.now() + timedelta(days=3)
+        ).id
+        worker.start()
+        worker.join(timeout=0.5)
+        assert worker.is_alive()
+    worker.join()
+    with bound("alpha"):
+        assert db.session.get_one(Appointment, visit).status is AppointmentStatus.CANCELLED
+        assert db.session.get_one(Patient, world.patient_id).erased_at is not None
+
+
 def test_a_worker_killed_before_the_files_leaves_them_to_the_next(
     app: Flask, bound: Bind, world: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
