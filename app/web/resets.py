@@ -10,7 +10,10 @@ from wtforms.validators import DataRequired, Length
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.permissions import public
+from app.domain.identity.front_door_resets import request_everywhere
 from app.domain.identity.resets import check_reset, request_reset, reset_password
+from app.tenancy.binding import find_bound_hospital
+from app.web.binding import at_front_door
 from app.web.forms import Form
 from app.web.new_password_form import NewPasswordForm, password_hint
 from app.web.principals import current_actor
@@ -48,12 +51,15 @@ def add_resets(blueprint: Blueprint) -> None:
         form.username.label.text = LABELS[portal]
         if form.validate_on_submit():
             try:
-                request_reset(current_actor(), portal, form.username.data)
+                _request(portal, form.username.data)
             except InvalidValue as error:
                 form.add_error("username", error)
             else:
                 return render("account/reset_asked.html")
         return render("account/forgotten.html", form=form, status=422 if form.errors else 200)
+
+    if portal == "patient":
+        at_front_door(resets_new)
 
     @blueprint.get("/reset/<string:token>")
     @public
@@ -77,6 +83,13 @@ def add_resets(blueprint: Blueprint) -> None:
             return _page(form, 422)
         flash(_("Your new password is set. Sign in with it now."), "success")
         return see_other(url_for(f"{portal}.sign_in"))
+
+
+def _request(portal: str, typed: str) -> None:
+    if portal == "patient" and find_bound_hospital() is None:
+        request_everywhere(typed)
+    else:
+        request_reset(current_actor(), portal, typed)
 
 
 def _page(form: NewPasswordForm, status: int = 200) -> Response:

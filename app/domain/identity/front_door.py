@@ -48,8 +48,8 @@ MOST_HOSPITALS = 10
 LEAST_HASHES = 2  # as many password checks for a stranger as for somebody whom two hospitals know
 _TWELVE_DIGITS = re.compile(r"[0-9]{12}")
 _SEPARATORS = re.compile(r"[\s.\-]")
-_NOT_SERVED = (HospitalSuspended, HospitalNotReady, HospitalPaused, UnknownHospital)
-_UNREACHABLE = (DBAPIError, PoolTimeout, WrongDatabase)
+NOT_SERVED = (HospitalSuspended, HospitalNotReady, HospitalPaused, UnknownHospital)
+UNREACHABLE = (DBAPIError, PoolTimeout, WrongDatabase)
 
 
 class UnknownPerson(WrongCredentials):
@@ -105,7 +105,7 @@ def check_patient_at_hospital(text: str, password: str) -> PatientUser:
 def check_everywhere(index: BlindIndex, text: str, password: str) -> list[Choice]:
     """Return the hospitals where a person's credentials fit; raises InvalidValue, or UnknownPerson for all else."""
     identifier = parse_identifier(text)
-    codes = _find_hospitals(index, identifier)
+    codes = find_hospitals(index, identifier)
     choices = [choice for code in codes if (choice := _check_at(code, identifier, password)) is not None]
     for _spared in range(LEAST_HASHES - len(codes)):
         password_fits(password, None)
@@ -135,7 +135,7 @@ def begin_hand_off(actor: Actor, code: str, account_id: UUID) -> str:
                     address=actor.address,
                 )
             )
-    except _UNREACHABLE as error:
+    except UNREACHABLE as error:
         log.error("hospital unreachable at the front door", hospital=code, error=type(error).__name__)
         raise HospitalUnavailable from error
     return token
@@ -149,7 +149,8 @@ def redeem_hand_off(token: str) -> PatientUser:
     return _use_up(token)
 
 
-def _find_hospitals(index: BlindIndex, identifier: Identifier) -> list[str]:
+def find_hospitals(index: BlindIndex, identifier: Identifier) -> list[str]:
+    """Return the codes of the hospitals that know a person, as far as the centre was told."""
     column = PatientIndexEntry.cccd_index if identifier.kind == "cccd" else PatientIndexEntry.phone_index
     query = (
         sa.select(Hospital.code)
@@ -175,9 +176,9 @@ def _check_at(code: str, identifier: Identifier, password: str) -> Choice | None
             return Choice(code, bound_hospital().display_name, account.id)
     except WrongCredentials:
         return None
-    except _NOT_SERVED:
+    except NOT_SERVED:
         pass
-    except _UNREACHABLE as error:
+    except UNREACHABLE as error:
         log.error("hospital unreachable at the front door", hospital=code, error=type(error).__name__)
     password_fits(password, None)  # as much work as where the password was checked
     return None
