@@ -30,6 +30,7 @@ from tests.isolation.people import Person
 from tests.support.fixed_ids import fixed_id
 from tests.support.world import CANARY, World, build_world
 from tests.support.world_access import OPERATORS
+from tests.support.world_platform import build_platform
 
 HERE, ELSEWHERE = "beta", "alpha"
 PORTALS = ("admin", "hospital", "patient", "public")
@@ -124,23 +125,26 @@ def portal_of(rule: Rule) -> str:
     return first if first in PORTALS else "public"
 
 
-def set_stage(app: Flask) -> Stage:
-    """Fill both hospitals and sign everybody in."""
+def set_stage(app: Flask, *, everybody: bool = True) -> Stage:
+    """Fill both hospitals and sign everybody in; of strangers, if told so, one of each kind only."""
     here, same, elsewhere = _fill(app, HERE, 0), _fill(app, ELSEWHERE, 0), _fill(app, ELSEWHERE, 1)
     staff, strange_staff = people.staff_of(app, here), people.staff_of(app, same)
     (patient, other), strange_patients = people.patients_of(app, here), people.patients_of(app, same)
     crew = people.operators(app)
     staff.append(people.visitor(app, HERE))
+    with app.app_context(), unit_of_work():
+        build_platform(HERE, fixed_id(OPERATORS))
+    few = None if everybody else 1
     gone_patients = people.ended(app, patient, here.patient.account_id)
     return Stage(
         app=app,
         worlds={"here": here, "same": same, "elsewhere": elsewhere},
         by_portal={"hospital": staff, "patient": [patient], "admin": crew, "public": []},
         strangers={
-            "hospital": [*strange_staff, patient, *strange_patients, *crew],
-            "patient": [*staff, *strange_patients, *crew],
-            "admin": [*staff, patient, *strange_patients],
-            "public": [*staff, patient, *crew],
+            "hospital": [*strange_staff[:few], patient, *strange_patients[:few], *crew[:few]],
+            "patient": [*staff[:few], *strange_patients[:few], *crew[:few]],
+            "admin": [*staff[:few], patient, *strange_patients[:few]],
+            "public": [*staff[:few], patient, *crew[:few]],
         },
         gone={
             "hospital": [*people.ended(app, staff[0], here.staff["doctor"]), people.disabled_staff(app, here)],

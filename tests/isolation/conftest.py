@@ -10,13 +10,18 @@ from flask import Flask
 
 from tests.isolation import figures
 from tests.isolation.asking import Stage, at_noon, set_stage
+from tests.support.platform import Platform
+from tests.support.world_platform import take_rule_away
 
 
 @pytest.fixture
-def stage(app: Flask, alpha: str, beta: str) -> Iterator[Stage]:
+def stage(app: Flask, platform: Platform, alpha: str, beta: str) -> Iterator[Stage]:
     """Two hospitals with equal ids and everybody signed in, at noon."""
     with at_noon():
-        yield set_stage(app)
+        try:
+            yield set_stage(app, everybody=figures.LONG)
+        finally:
+            take_rule_away(platform)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -81,25 +81,28 @@ def write_cell(answers: Mapping[str, int]) -> str:
     """Write who gets what, as short as it can be read."""
     if not answers:
         return NOTHING
-    by_status: dict[int, list[str]] = defaultdict(list)
-    for name, status in answers.items():
-        by_status[status].append(name)
-    if len(by_status) == 1:
-        return str(next(iter(by_status)))
-    return _name_each(by_status)
+    if len(set(answers.values())) == 1:
+        return str(next(iter(answers.values())))
+    return _name_each(answers, answers)
 
 
 def write_who_may(answers: Mapping[str, int]) -> tuple[str, str]:
     """Write who of a portal may and what they get, and what the others of the portal get."""
+    allowed = {name: status for name, status in answers.items() if status != REFUSED}
+    others = str(REFUSED) if REFUSED in answers.values() else NOTHING
+    return _name_each(allowed, answers) or NOTHING, others
+
+
+def _name_each(answers: Mapping[str, int], everybody: Iterable[str]) -> str:
     by_status: dict[int, list[str]] = defaultdict(list)
     for name, status in answers.items():
-        if status != REFUSED:
-            by_status[status].append(name)
-    others = str(REFUSED) if REFUSED in answers.values() else NOTHING
-    if others == NOTHING and len(by_status) == 1:
-        return f"all: {next(iter(by_status))}", others
-    return (_name_each(by_status) if by_status else NOTHING), others
+        by_status[status].append(name)
+    return "; ".join(f"{_names(names, list(everybody))}: {status}" for status, names in sorted(by_status.items()))
 
 
-def _name_each(by_status: Mapping[int, list[str]]) -> str:
-    return "; ".join(f"{', '.join(names)}: {status}" for status, names in sorted(by_status.items()))
+def _names(names: list[str], everybody: list[str]) -> str:
+    """Say `all but` of the few who are left out, where that is shorter."""
+    missing = [name for name in everybody if name not in names]
+    if not missing:
+        return "all"
+    return f"all but {', '.join(missing)}" if len(missing) < len(names) - 1 else ", ".join(names)

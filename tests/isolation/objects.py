@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from tests.support.fixed_ids import fixed_id
 from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
+from tests.support.world_platform import BACKUP, OPERATION, RULE
 
 
 class Whose(enum.StrEnum):
@@ -30,6 +31,9 @@ OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id",
 }  # fmt: skip
+NO_OBJECTS = {"portal", "token", "name"}
+# Presets have the same ids in every hospital; the platform's own things are there once.
+THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id"}
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
 OF_EVERYBODY = {"session_id", "passkey_id"}
 
@@ -85,9 +89,9 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
     nothing = fixed_id(9999)
     return {
         "hospital_id": nothing,
-        "operation_id": nothing,
+        "operation_id": fixed_id(OPERATION),
         "user_id": fixed_id(VISITOR),
-        "backup_id": nothing,
+        "backup_id": fixed_id(BACKUP),
         "name": str(nothing),
         "token": "no-token-of-any-invitation",
         "code": "beta",
@@ -100,6 +104,8 @@ def values_for(rule: Rule, worlds: dict[str, World], whose: Whose = Whose.OWN) -
     here = worlds["elsewhere"] if whose is Whose.OTHER_HOSPITAL else worlds["here"]
     theirs = here.other if whose is Whose.OTHER_PATIENT else here.patient
     named = {**platforms_objects(rule), **hospitals_objects(here), **patients_objects(theirs, rule)}
+    if rule.endpoint.startswith("admin."):
+        named["rule_id"] = fixed_id(RULE)
     unknown = set(rule.arguments) - set(named)
     assert not unknown, f"{rule.rule} takes {unknown}: name its object in tests/isolation/objects.py"
     values = {name: named[name] for name in rule.arguments}
@@ -154,13 +160,13 @@ def kinds_of_object(rule: Rule) -> list[Whose]:
     kinds = [Whose.OWN]
     if patients_arguments(rule):
         kinds.append(Whose.OTHER_PATIENT)
-    if _names_objects(rule):
-        kinds += [Whose.OTHER_HOSPITAL, Whose.OTHER_PORTAL]
+    objects = rule.arguments - NO_OBJECTS
+    of_hospitals = objects & {"code"} if rule.endpoint.startswith("admin.") else objects - THE_SAME_EVERYWHERE
+    if of_hospitals:
+        kinds.append(Whose.OTHER_HOSPITAL)
+    if objects:
+        kinds.append(Whose.OTHER_PORTAL)
     return kinds
-
-
-def _names_objects(rule: Rule) -> bool:
-    return bool(rule.arguments - {"portal", "token", "name"})
 
 
 def _of_another_portal(name: str, value: Any, world: World) -> Any:

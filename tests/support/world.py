@@ -156,7 +156,8 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
     visits = _visits(doctor, patient.id, DEPARTMENTS[which], word, base, series)
     vitals = VitalSigns(
         id=fixed_id(base + 3, series), patient_id=patient.id, appointment_id=visits["signed"], measured_at=clock.now(),
-        measured_by=nurse, temperature_c=Decimal("37.5"), pulse=80, systolic=120, diastolic=80, note=word,
+        measured_by=doctor if which else nurse, temperature_c=Decimal("37.5"), pulse=80, systolic=120,
+        diastolic=80, note=word,
     )  # fmt: skip
     message = OutboundMessage(
         id=fixed_id(base + 4, series), key=f"test:{base}.{series}", channel=Channel.CONSOLE, template="confirmation",

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.db import db
+from app.core.ids import hash_token
 from app.domain.access.models import EmergencyAccess
 from app.domain.appointments.models import DoctorSchedule
 from app.domain.identity.models import PatientSession, StaffSession
@@ -100,7 +101,8 @@ def _grant(grant_id: UUID, granted_by: str | None = None) -> SupportGrant:
 
 def _browser(word: str, now: datetime) -> dict[str, Any]:
     later = now + timedelta(hours=8)
-    return {"created_at": now, "last_seen_at": now, "expires_at": later, "user_agent": f"Trình duyệt {word}"}
+    agent = {"user_agent": f"Trình duyệt {word}", "token_hash": hash_token(str(uuid4()))}
+    return {"created_at": now, "last_seen_at": now, "expires_at": later, **agent}
 
 
 def _passkey(word: str, now: datetime) -> dict[str, Any]:
