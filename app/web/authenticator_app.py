@@ -16,7 +16,7 @@ GROUP = 4
 
 
 def setting_up(account: Account) -> dict[str, Any]:
-    """Return the QR code as an image's address, what it says, the key in groups, and whether a passkey could be had instead."""
+    """Return a QR code as an image's address, what it says, the key in groups, and whether a passkey could be had."""
     secret = offered_secret(account)
     address = provisioning_uri(secret, username=label_of(account), issuer=relying_party().name)
     code = segno.make(address, error="m", micro=False)

@@ -16,12 +16,14 @@ from wtforms import Field
 from wtforms.fields import FieldList, FormField
 from wtforms.widgets import ListWidget, Select, TextArea
 
+from app.web.passkeys import passkeys_possible
+
 FOLDER = "components/"
 
 
 def register_components(app: Flask) -> None:
     """Add every component macro and helper to the template globals; call it when filters and globals are in place."""
-    helpers = (described_by, error_links, field_errors, field_kind, input_attributes, page_url)
+    helpers = (described_by, error_links, field_errors, field_kind, input_attributes, page_url, passkeys_possible)
     app.jinja_env.globals.update({helper.__name__: helper for helper in helpers})
     app.jinja_env.globals.update(component_macros(app))
 

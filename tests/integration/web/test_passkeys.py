@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -292,3 +293,21 @@ def test_what_was_asked_to_confirm_does_not_sign_in(passkey: SoftPasskey, alpha:
     options = ask(browser, f"{ALPHA}/account/challenge", f"{ALPHA}/account", purpose="confirm")
     answer = {"answer": passkey.shown(options)}
     assert browser.submit(f"{ALPHA}/sign-in/passkey", answer, page=f"{ALPHA}/account").status_code == 422
+
+
+def test_with_hosts_of_their_own_each_hospital_is_a_place_of_its_own(hosted: Flask, alpha: str) -> None:
+    host, page = "https://alpha.hospitals.example", "/hospital/sign-in"
+    browser = hosted.test_client()
+    shown = browser.get(page, base_url=host).get_data(as_text=True)
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', shown)[0]
+    headers = {"X-CSRFToken": token, "Referer": f"{host}{page}"}
+    options = browser.post(f"{page}/challenge", base_url=host, headers=headers).get_json()
+    assert options["rpId"] == "alpha.hospitals.example"
+    assert options["userVerification"] == "required"
+    assert options["allowCredentials"] == []
+
+
+def test_where_the_host_is_a_number_no_passkey_is_offered(stranger: CheckingClient, alpha: str) -> None:
+    offered = ["data-passkey" in stranger.get(f"{ALPHA}/sign-in", base_url=f"http://{host}").get_data(as_text=True)
+               for host in ("localhost", "127.0.0.1")]  # fmt: skip
+    assert offered == [True, False]
