@@ -40,6 +40,22 @@ class NewerSchema(Conflict):
         )
 
 
+class OlderSchema(Conflict):
+    """What is to be kept old is older than what the running code serves, and than what it can end and erase in it."""
+
+    title = _l("This schema is too old to be kept")
+
+    def __init__(self, found: str, oldest: str) -> None:
+        super().__init__(
+            _l(
+                "The data has the schema %(found)s; the running code serves from %(oldest)s on.",
+                found=found,
+                oldest=oldest,
+            ),
+            remedy=_l("Restore it with the schema brought up to date. Nothing was changed."),
+        )
+
+
 class ManifestDiffers(VienError):
     """What was restored is not what the manifest says was backed up."""
 

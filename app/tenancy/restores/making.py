@@ -30,11 +30,12 @@ from app.tenancy.making import CONNECTION_LIMIT
 from app.tenancy.models import DatabaseCluster, Hospital, HospitalDatabase, HospitalStatus
 from app.tenancy.pausing import find_home, paused, serve_again
 from app.tenancy.placement import check_place
-from app.tenancy.restores.errors import NoRoom, NotInService
+from app.tenancy.restores.errors import NoRoom, NotInService, OlderSchema
 from app.tenancy.restores.filling import drop_database, fill, make_empty, pg_restore
 from app.tenancy.restores.hooks import Restored, list_carriers, list_followers, list_preparers
 from app.tenancy.restores.sources import Source
 from app.tenancy.restores.verifying import check_identity, check_revision, compare, read_revision
+from app.tenancy.revisions import OLDEST_SERVED, is_served
 from app.tenancy.sealing.sealer import continue_logs
 from app.tenancy.swapping import NewHome, exchange
 
@@ -147,8 +148,10 @@ def _check_room(target: Target, plain_bytes: int) -> None:
 
 
 def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, Any]:
-    """Bring the schema up to date where wanted, and end what must not come alive again."""
+    """Bring the schema up to date where wanted, and end what must not come alive again; raises OlderSchema."""
     cluster = target.cluster
+    if not migrate:
+        _refuse_too_old(target)
     carried = _read_carried(restored.hospital_id, target)
     if migrate:
         cluster.migrate(target.database, "hospital")
@@ -162,6 +165,12 @@ def prepare(target: Target, restored: Restored, *, migrate: bool) -> dict[str, A
     with cluster.connect(target.database) as inside:
         inside.execute("ANALYZE")  # a dump brings no statistics along
     return changed
+
+
+def _refuse_too_old(target: Target) -> None:
+    revision = read_revision(target.cluster, target.database)
+    if revision is not None and not is_served(revision):
+        raise OlderSchema(revision, OLDEST_SERVED)
 
 
 def _read_carried(hospital_id: UUID, target: Target) -> list[Any]:
