@@ -16,6 +16,7 @@ from app.domain.identity.browsers import end_sessions, portal_of
 from app.domain.identity.invitations import end_invitations
 from app.domain.identity.last_administrator import check_one_remains
 from app.domain.identity.noting import SUBJECTS, note_change, note_security
+from app.domain.identity.resets import end_resets
 
 SHORTEST_REASON, LONGEST_REASON = 5, 300
 
@@ -35,6 +36,7 @@ def disable_account(actor: Actor, account: Any, reason: str) -> None:
     db.session.flush()
     end_sessions(actor, account, "disabled")
     end_invitations(account)
+    end_resets(account)
     _note(actor, account, "disable", {"reason": reason})
 
 

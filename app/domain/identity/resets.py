@@ -21,7 +21,7 @@ from app.core.i18n import _l
 from app.core.ids import hash_token, new_id, new_token
 from app.core.risks import Risk
 from app.domain.identity.acting import acting_as
-from app.domain.identity.browsers import end_sessions
+from app.domain.identity.browsers import end_sessions, portal_of
 from app.domain.identity.changing import set_password, tell_of_change
 from app.domain.identity.front_door import parse_identifier
 from app.domain.identity.invitations import end_invitations
@@ -68,7 +68,7 @@ def request_reset(actor: Actor, portal: str, typed: str) -> None:
     asked_lately = db.session.scalar(recent) or 0
     allowed = account is not None and asked_lately < PER_HOUR
     wanted = account_id if allowed else NOBODY
-    _expire_open(portal, wanted)
+    _end_open(portal, wanted)
     db.session.execute(_insertion(portal, wanted, reset_id, hash_token(token)))
     with suppress(_TakenBack), db.session.begin_nested():
         write_letter(
@@ -102,10 +102,15 @@ def reset_password(portal: str, token: str, password: str, *, address: str | Non
     set_password(account, password)
     reset.used_at = clock.now()
     db.session.flush()
-    _expire_open(portal, account.id)
+    end_resets(account)
     end_invitations(account)
     end_sessions(actor, account, "password_changed")
     tell_of_change(actor, account, "password.reset")
+
+
+def end_resets(account: Any) -> None:
+    """Let links that were sent for an account open nothing any more."""
+    _end_open(portal_of(account), account.id)
 
 
 def _find(portal: str, typed: str) -> tuple[Any | None, Owner]:
@@ -147,7 +152,7 @@ def _insertion(portal: str, account_id: UUID, reset_id: UUID, token_hash: bytes)
     return sa.insert(model).from_select(["id", owned.key, "token_hash", "created_at", "expires_at"], values)
 
 
-def _expire_open(portal: str, account_id: UUID) -> None:
+def _end_open(portal: str, account_id: UUID) -> None:
     model, owned = _table_of(portal)
     now = clock.now()
     query = sa.update(model).where(owned == account_id, model.used_at.is_(None), model.expires_at > now)

@@ -18,12 +18,13 @@ from app.domain.audit.operations import record_change
 from app.domain.identity.account_words import words_about_hospital
 from app.domain.identity.administrators import USERNAME, check_administrator_address
 from app.domain.identity.browsers import end_sessions
-from app.domain.identity.invitations import invite
+from app.domain.identity.invitations import end_invitations, invite
 from app.domain.identity.last_administrator import check_roles_leave_one
 from app.domain.identity.models import Role, RolePermission, StaffRole, StaffUser
 from app.domain.identity.noting import note_security
 from app.domain.identity.passwords import NO_PASSWORD, STAFF_LENGTH, check_new_password, hash_password, words_in
 from app.domain.identity.permissions import MANAGE_ROLES
+from app.domain.identity.resets import end_resets
 from app.domain.organisation.models import Department
 from app.tenancy.binding import bound_hospital
 
@@ -120,6 +121,9 @@ def update_staff(
             setattr(staff, name, getattr(facts, name))
     staff.updated_by = actor.id
     db.session.flush()
+    if "email" in changed:  # what was sent to the address of before opens nothing any more
+        end_invitations(staff)
+        end_resets(staff)
     if set(role_codes) != {role.code for role in before}:
         changed["roles"] = _change_roles(actor, staff, before, role_codes, knowingly)
     if changed:
