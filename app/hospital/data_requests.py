@@ -14,11 +14,22 @@ from app.core.permissions import requires
 from app.domain.identity.permissions import MANAGE_PRIVACY
 from app.domain.patients.queries import open_patient
 from app.domain.privacy import words as said
-from app.domain.privacy.models import RequestVia
-from app.domain.privacy.requests import ask, close, count_overdue, extend, list_requests, open_request, take
+from app.domain.privacy.deadlines import DAYS, days_for
+from app.domain.privacy.models import RequestKind, RequestVia
+from app.domain.privacy.own_deadlines import set_deadlines
+from app.domain.privacy.requests import (
+    ask,
+    close,
+    count_overdue,
+    extend,
+    list_requests,
+    open_request,
+    read_deadlines,
+    take,
+)
 from app.hospital import hospital
 from app.hospital.administration import declare_administration
-from app.hospital.forms.privacy import AnswerForm, DeskRequestForm, ExtensionForm, VersionForm
+from app.hospital.forms.privacy import AnswerForm, DeadlinesForm, DeskRequestForm, ExtensionForm, VersionForm
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 
@@ -44,6 +55,30 @@ def data_requests_index() -> Response:
         overdue=count_overdue(),
         said=said,
         now=clock.now(),
+    )
+
+
+@hospital.route("/data-requests/deadlines", methods=["GET", "POST"])
+@requires(MANAGE_PRIVACY)
+def data_requests_deadlines() -> BaseResponse:
+    """Say how many days each kind of request may take."""
+    own = read_deadlines()
+    form = DeadlinesForm(data={kind.value: days_for(kind, own) for kind in RequestKind})
+    if form.validate_on_submit():
+        try:
+            set_deadlines(current_actor(), form.days)
+        except InvalidValue as error:
+            form.add_error("access", error)
+        else:
+            flash(_("The times are changed. Open requests keep theirs."), "success")
+            return see_other(url_for("hospital.data_requests_index"))
+    failed = bool(form.errors)
+    return render(
+        "hospital/data_requests/deadlines.html",
+        form=form,
+        fields=[(form[kind.value], DAYS[kind]) for kind in RequestKind],
+        has_errors=failed,
+        status=422 if failed else 200,
     )
 
 

@@ -68,6 +68,24 @@ class DeskRequestForm(Form):
         return RequestKind(self.kind.data)
 
 
+class DeadlinesForm(Form):
+    """How many days each kind of request may take."""
+
+    access = IntegerField(KIND[RequestKind.ACCESS], validators=[InputRequired(_l("Enter a number of days."))])
+    export = IntegerField(KIND[RequestKind.EXPORT], validators=[InputRequired(_l("Enter a number of days."))])
+    rectification = IntegerField(
+        KIND[RequestKind.RECTIFICATION], validators=[InputRequired(_l("Enter a number of days."))]
+    )
+    restriction = IntegerField(KIND[RequestKind.RESTRICTION], validators=[InputRequired(_l("Enter a number of days."))])
+    objection = IntegerField(KIND[RequestKind.OBJECTION], validators=[InputRequired(_l("Enter a number of days."))])
+    erasure = IntegerField(KIND[RequestKind.ERASURE], validators=[InputRequired(_l("Enter a number of days."))])
+
+    @property
+    def days(self) -> dict[RequestKind, int]:
+        """What was typed, by kind."""
+        return {kind: int(self._fields[kind.value].data) for kind in RequestKind}
+
+
 class AnswerForm(Form):
     """The answer that a patient reads."""
 

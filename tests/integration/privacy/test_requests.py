@@ -190,3 +190,20 @@ def test_the_desk_starts_the_clock_for_a_patient(sign_in_staff: Any, alpha: str,
     assert admin.submit(page, {}).status_code == 422
     assert admin.submit(page, {"kind": "erasure", "wish": "Thư ngày 1/2"}).status_code == 303
     assert admin.get(f"/h/alpha/hospital/patients/{patient_id}/privacy").status_code == 200
+
+
+def test_the_administrator_sets_its_own_times_on_a_page(sign_in_staff: Any, alpha: str, bound: Bind) -> None:
+    admin = sign_in_staff(alpha, "administrator")
+    page = f"{PAGES}/deadlines"
+    days = {kind.value: 5 for kind in RequestKind}
+    try:
+        for wrong in ({"erasure": 0}, {"erasure": 91}, {"erasure": "x"}, {"erasure": ""}):
+            assert admin.submit(page, {**days, **wrong}).status_code == 422
+        assert admin.submit(page, days).status_code == 303
+        with bound(alpha):
+            row = ask(ACTOR, factories.make_patient().id, RequestKind.ERASURE, "", RequestVia.DESK)
+            assert row.due_at - row.received_at == timedelta(days=5)
+        assert sign_in_staff(alpha, "doctor").get(page).status_code == 403
+    finally:
+        with bound(alpha):
+            db.session.execute(sa.update(Setting).where(Setting.key == "data_requests").values(value={}))
