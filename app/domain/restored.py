@@ -16,6 +16,7 @@ from app.core.crypto import CannotDecrypt, Keyring, Sealed
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.centre.sync import synchronise_fully
+from app.domain.identity.factors_restored import keep_factors, read_factors
 from app.domain.identity.models import PatientSession, PatientUser, StaffSession, StaffUser
 from app.domain.identity.proofs import Invitation, PasswordReset
 from app.domain.messages.models import AppointmentReminder, MessageState, OutboundMessage, ReminderState
@@ -28,6 +29,7 @@ from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, 
 def register() -> None:
     """Have every restore do what stands here."""
     carries_over(list_closed_accounts, close_accounts)
+    carries_over(read_factors, keep_factors)
     carries_over(read_erasures, erase_again)
     prepares_restored(erase_what_the_centre_remembers)
     for preparer in (end_sessions, close_invitations, send_nothing_twice, drop_unreadable_second_factors, end_support):

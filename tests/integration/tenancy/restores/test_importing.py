@@ -79,8 +79,8 @@ def test_second_factors_under_a_key_that_is_not_here_are_dropped_and_others_kept
 ) -> None:
     elsewhere = Keyring({"elsewhere": bytes(32)})
     with bound(gamma):
-        enrol(elsewhere, make_staff(username="lost"), "JBSWY3DPEHPK3PXP")
-        enrol(app.extensions["keyring"], make_staff(username="kept"), "JBSWY3DPEHPK3PXP")
+        enrol(elsewhere, make_staff(username="lost"), "JBSWY3DPEHPK3PXP" * 2)
+        enrol(app.extensions["keyring"], make_staff(username="kept"), "JBSWY3DPEHPK3PXP" * 2)
     path = dump(platform, gamma, tmp_path / "gamma.dump")
     with app.app_context():
         assert take_over("delta", path)["second_factors_dropped"] == 1
