@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.access_mode import is_read_only
 from app.core.actor import Actor
 from app.core.after_commit import after_commit
-from app.core.db import WHILE_READING, db
+from app.core.db import db
 from app.core.ids import new_id
 from app.core.queue import enqueue
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
@@ -37,6 +38,10 @@ def _insert(table: sa.Table, names: Iterable[str], prefix: str = "") -> sa.Inser
 _ACCESS = _insert(_ACCESS_TABLE, (*_WHO, "patient_ids"), "a_")
 _CHANGE = _insert(_AUDIT_TABLE, (*_WHO, "patient_id", "changes"), "a_")
 _CHANGE_WITH_EVENT = _insert(_OUTBOX_TABLE, _EVENT, "e_").add_cte(_CHANGE.cte("audit"))
+_ACCESS_SQL = (
+    f"INSERT INTO access_log ({', '.join(_WHO)}, patient_ids)"  # noqa: S608 # nosec B608
+    f" VALUES ({', '.join(f'%(a_{name})s' for name in _WHO)}, %(a_patient_ids)s::uuid[])"
+)
 _TO_THE_HOSPITAL: dict[str, Any] = {"mapper": AuditEntry}
 
 
@@ -103,7 +108,15 @@ def record_log_access(actor: Actor, action: str, *, patient_ids: Iterable[UUID] 
 
 
 def _write_access(values: dict[str, Any]) -> None:
-    db.session.execute(_ACCESS, values, execution_options=WHILE_READING, bind_arguments=_TO_THE_HOSPITAL)
+    """Write a row of the access log; as plain SQL in requests that only read, where it is written with every page.
+
+    SQLAlchemy takes twice as long to find its own compiled statement again as this takes altogether.
+    """
+    if is_read_only():
+        connection = db.session.connection(bind_arguments=_TO_THE_HOSPITAL)
+        connection.exec_driver_sql(_ACCESS_SQL, values)
+    else:
+        db.session.execute(_ACCESS, values, bind_arguments=_TO_THE_HOSPITAL)
 
 
 def _who(actor: Actor, action: str, subject_type: str, subject_id: UUID | None) -> dict[str, Any]:
