@@ -16,9 +16,10 @@ from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.account_words import words_about
 from app.domain.identity.invitations import invite, invite_on_paper
 from app.domain.identity.models import PatientUser
-from app.domain.identity.passwords import NO_PASSWORD, PATIENT_LENGTH, check_new_password, hash_password
+from app.domain.identity.passwords import NO_PASSWORD, check_new_password, hash_password
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
+from app.tenancy.policies import account_policy
 
 LANGUAGES = ("vi", "en")
 
@@ -43,7 +44,7 @@ class AccountClosed(Conflict):
 def create_patient_account(actor: Actor, *, patient_id: UUID, password: str, locale: str = "vi") -> PatientUser:
     """Give a patient an account; raises AccountExists, or InvalidValue for a weak password."""
     account = PatientUser(patient_id=patient_id, locale=locale, created_by=actor.id, password_hash=NO_PASSWORD)
-    check_new_password(password, shortest=PATIENT_LENGTH, about=words_about(account))
+    check_new_password(password, shortest=account_policy("patient").shortest_password, about=words_about(account))
     account.password_hash = hash_password(password)
     return _add(actor, account)
 

@@ -22,11 +22,12 @@ from app.domain.identity.invitations import end_invitations, invite
 from app.domain.identity.last_administrator import check_roles_leave_one
 from app.domain.identity.models import Role, RolePermission, StaffRole, StaffUser
 from app.domain.identity.noting import note_security
-from app.domain.identity.passwords import NO_PASSWORD, STAFF_LENGTH, check_new_password, hash_password, words_in
+from app.domain.identity.passwords import NO_PASSWORD, check_new_password, hash_password, words_in
 from app.domain.identity.permissions import MANAGE_ROLES
 from app.domain.identity.resets import end_resets
 from app.domain.organisation.models import Department
 from app.tenancy.binding import bound_hospital
+from app.tenancy.policies import account_policy
 
 CREATING = 7_312_001  # one at a time, so that two at once do not both take the last place
 
@@ -77,7 +78,7 @@ def create_staff(
     Raises TooManyUsers where the hospital's plan allows no further account.
     """
     about = [*words_in(username, full_name, email, licence_number), *words_about_hospital()]
-    check_new_password(password, shortest=STAFF_LENGTH, about=about)
+    check_new_password(password, shortest=account_policy("hospital").shortest_password, about=about)
     facts = StaffFacts(full_name, email, None, department_id, specialization, licence_number)
     return _create(actor, username, hash_password(password), facts, role_codes)
 
