@@ -261,6 +261,16 @@ def test_only_who_may_sees_them(sign_in_staff: Any, sign_in_operator: Any, alpha
     assert sign_in_operator(OperatorRole.SUPPORT).get(FLEET).status_code == 403
 
 
+@pytest.mark.parametrize("view", ["", "/rates", "/policy"])
+@pytest.mark.parametrize("url", [OWN, FLEET, ONE])
+def test_every_page_can_be_asked_for_as_part_of_a_page(
+    request: pytest.FixtureRequest, alpha: str, url: str, view: str
+) -> None:
+    response = who(request, url).get(f"{url}{view}", headers={"HX-Request": "true"})
+    assert response.status_code == 200
+    assert "<html" not in text_of(response)
+
+
 def test_without_its_token_no_form_changes_anything(administrator: CheckingClient) -> None:
     assert administrator.post(f"{OWN}/addresses", data=RULE).status_code == 400
 
