@@ -90,11 +90,13 @@ def read_code(typed: str) -> str:
     return "".join(sign for sign in typed.upper() if sign in CODE_SIGNS)
 
 
-def end_invitations(account: Any) -> None:
+def end_invitations(account: Any, *, keep_paper: bool = False) -> None:
     """Let what was sent or printed for an account open nothing any more."""
     model, owned = _table_of(portal_of(account))
     now = clock.now()
     query = sa.update(model).where(owned == account.id, model.used_at.is_(None), model.expires_at > now)
+    if keep_paper:
+        query = query.where(model.on_paper.is_(False))
     db.session.execute(query.values(expires_at=now))
 
 

@@ -14,9 +14,10 @@ from app.core.errors import Conflict, InvalidValue, NotFound
 from app.core.i18n import _l
 from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.account_words import words_about
-from app.domain.identity.invitations import invite, invite_on_paper
+from app.domain.identity.invitations import end_invitations, invite, invite_on_paper
 from app.domain.identity.models import PatientUser
 from app.domain.identity.passwords import NO_PASSWORD, check_new_password, hash_password
+from app.domain.identity.resets import end_resets
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 from app.tenancy.policies import account_policy
@@ -78,6 +79,14 @@ def get_patient_account(patient_id: UUID) -> PatientUser:
     if account is None:
         raise NotFound
     return account
+
+
+def end_sent_links(patient_id: UUID) -> None:
+    """Let what was sent to a patient's address of before open nothing any more; a sheet of paper stays good."""
+    account = find_patient_account(patient_id)
+    if account is not None:
+        end_invitations(account, keep_paper=True)
+        end_resets(account)
 
 
 def _account_for_access(actor: Actor, patient_id: UUID) -> PatientUser:

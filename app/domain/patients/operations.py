@@ -20,6 +20,7 @@ from app.core.ids import new_id
 from app.domain.access.fields import ALLERGIES, PATIENT_FIELDS, FieldClosed, may_write
 from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
+from app.domain.identity.patient_accounts import end_sent_links
 from app.domain.identity.permissions import RECORD_VITALS, REGISTER_PATIENTS
 from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
 from app.domain.patients.models import AllergyState, Patient, PatientAllergy
@@ -61,6 +62,8 @@ def update_patient(actor: Actor, patient_id: UUID, version: int, details: Patien
             for name in _FIELDS:
                 setattr(patient, name, getattr(details, name))
             _touch(actor, patient)
+        if "email" in changed:
+            end_sent_links(patient.id)
         _record_update(actor, patient, changed)
     return patient
 

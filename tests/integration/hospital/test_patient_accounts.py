@@ -13,6 +13,7 @@ from app.core import clock
 from app.core.db import db
 from app.core.ids import new_id
 from app.domain.identity.models import PatientUser
+from app.domain.identity.patient_accounts import end_sent_links
 from app.domain.messages.models import OutboundMessage
 from tests import factories
 from tests.support.client import CheckingClient
@@ -152,3 +153,19 @@ def test_the_page_asks_little(desk, patient) -> None:
     with count_queries() as seen:
         assert desk.get(page_of(patient["id"])).status_code == 200
     assert len(seen) <= 12, list(seen)
+
+
+def test_a_link_to_an_address_of_before_opens_nothing_and_a_sheet_still_does(
+    desk, patient, client: CheckingClient, bound
+) -> None:
+    page = page_of(patient["id"])
+    assert desk.submit(f"{page}/invite", {}, page=page).status_code == 303
+    with bound("alpha"):
+        body = db.session.scalars(sa.select(OutboundMessage.body)).one()
+        link = re.search(r"(/h/alpha/patient/invitation/[\w-]{43})", body)[1]
+        end_sent_links(patient["id"])
+    assert client.get(link).status_code == 404
+    code = sheet(desk, patient)
+    with bound("alpha"):
+        end_sent_links(patient["id"])
+    assert client.submit("/h/alpha/patient/invitation", {"code": code}).status_code == 303
