@@ -146,7 +146,9 @@ It holds medical records in clear. Keep it encrypted, and let only those see it 
 database.dump    the whole database, pg_dump custom format. Into an empty database of PostgreSQL {major} or newer
                  with the contrib extensions unaccent, pg_trgm and btree_gist:
                      createdb hospital
+                     psql -d hospital -c "CREATE ROLE vien_app" -c "CREATE ROLE vien_patient"
                      pg_restore --no-owner --no-privileges --exit-on-error -d hospital database.dump
+                 The two roles need not sign in; the policies that separate patients name them.
 csv/             a file per table: UTF-8, RFC 4180, with a heading. An empty cell without quotes is NULL, "" an empty
                  text. The data are as they were entered: a cell may begin with = or +, which a spreadsheet takes for a
                  formula. Import the files as text.

@@ -212,6 +212,8 @@ def test_the_dump_restores_into_a_postgresql_that_has_never_heard_of_us(
     url = elsewhere.admin_database_url
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE hospital")
+        for role in ("vien_app", "vien_patient"):  # as README.txt says
+            connection.execute(f"CREATE ROLE {role}")
         major = connection.info.server_version // 10_000
     target = url.rpartition("/")[0] + "/hospital"
     restore = find_program("pg_restore", major)
