@@ -129,6 +129,7 @@ WHOLE: dict[str, Text] = {
     "support.view": _l("Support saw a page"),
     "worklist.view": _l("Saw the day's list of visits"),
     "appointment.no_show": _l("Noted that the patient did not come"),
+    "breach.affected": _l("Wrote down who is affected by a data breach"),
     "audit.search": _l("Searched the log"),
     "audit.export": _l("Exported the log"),
     "audit.retention": _l("Changed how long the log is kept"),
