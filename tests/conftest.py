@@ -35,6 +35,14 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[test_servers.KEY] = (servers.admin_url, servers.redis_url)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one process run, one after the other, the tests that look at the whole server."""
+    from tests.support.scheduling import GroupsOfFiles
+
+    return GroupsOfFiles(config, log)
+
+
 def pytest_unconfigure() -> None:
     """Stop what this process started."""
     test_servers.stop_started()

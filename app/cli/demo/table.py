@@ -25,9 +25,7 @@ def demo_table(base_url: str, accounts: Sequence[Account], *, terminal: bool | N
     console.print()
     console.print(_people(accounts, style))
     console.print()
-    console.print(
-        "Staff and operators are asked for a code, too: make -s totp. All of this is in var/demo.json."
-    )
+    console.print("Staff and operators are asked for a code, too: make -s totp. All of this is in var/demo.json.")
     file = console.file
     return file.getvalue().rstrip() if isinstance(file, io.StringIO) else ""
 

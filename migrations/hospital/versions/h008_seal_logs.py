@@ -204,6 +204,15 @@ BEGIN
     EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I EXECUTE FUNCTION vien_refuse_change()', part);
 END $$;
 DROP FUNCTION vien_shorten_gin_lists(regclass);
+DO $$
+DECLARE gin regclass;
+BEGIN
+    FOR gin IN SELECT i.indexrelid::regclass FROM pg_inherits p JOIN pg_index i ON i.indrelid = p.inhrelid
+               JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+               WHERE p.inhparent = 'access_log'::regclass AND a.amname = 'gin' LOOP
+        EXECUTE format('ALTER INDEX %s RESET (gin_pending_list_limit)', gin);
+    END LOOP;
+END $$;
 """
 
 

@@ -12,16 +12,49 @@ import pytest
 from flask import Flask
 
 from app.core.actor import Actor, ActorKind, Basis
+from app.core.child_process import wait_until
 from app.core.ids import new_id
 from app.domain.audit.operations import record_access, record_change
+from app.tenancy.sealing import hospitals
 from tests.support.platform import Platform
 
 NURSE = Actor(ActorKind.STAFF, new_id(), "Điều dưỡng Thử", address="10.1.2.3", request_id="r-1", basis=Basis.TREATING)
 
 
+OLDER = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_xid::text::bigint < %s AND NOT datname = ANY (%s)
+"""
+
+
 @pytest.fixture
-def write(bound: Callable[[str], Any]) -> Callable[..., None]:
-    """`write("alpha", 3)`: so many changes and so many looks, each in a transaction of its own."""
+def settle(platform: Platform) -> Callable[[], None]:
+    """Wait until no transaction of another test process is older: their numbers are the whole server's."""
+
+    def wait() -> None:
+        own = [platform.central_name, *platform.databases.values(), *platform.own_databases()]
+        with platform.cluster.connect() as connection:
+            (now,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()  # type: ignore[misc]
+            assert wait_until(lambda: connection.execute(OLDER, (now, own)).fetchone() == (0,), 60)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def undisturbed(settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seal when others let it: a row that an older transaction holds back is sealed the next time."""
+    sealing = hospitals.seal
+
+    def seal(engine: Any, logs: Any) -> int:
+        settle()
+        return sealing(engine, logs)
+
+    monkeypatch.setattr(hospitals, "seal", seal)
+
+
+@pytest.fixture
+def write(bound: Callable[[str], Any], settle: Callable[[], None]) -> Callable[..., None]:
+    """`write("alpha", 3)`: so many changes and so many looks, each in a transaction of its own, ready to be sealed."""
 
     def write(code: str, count: int = 1, patient: UUID | None = None) -> None:
         for _ in range(count):
@@ -34,6 +67,7 @@ def write(bound: Callable[[str], Any]) -> Callable[..., None]:
                 record_access(
                     NURSE, "patient.view", subject_type="patient", subject_id=whom, patient_ids=[whom, new_id()]
                 )
+        settle()
 
     return write
 

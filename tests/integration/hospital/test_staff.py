@@ -1,4 +1,4 @@
-"""Staff accounts: found, invited, changed, closed; an administrator always remains, nobody gives more than they hold."""
+"""Staff accounts: found, invited, changed, closed; an administrator always remains, nobody gives more than held."""
 
 from __future__ import annotations
 

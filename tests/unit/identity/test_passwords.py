@@ -9,7 +9,14 @@ import pytest
 from app.core.errors import InvalidValue
 from app.domain.identity.account_words import day_forms, phone_forms
 from app.domain.identity.breached import DATA, WIDTH, is_breached, is_listed, is_pattern
-from app.domain.identity.passwords import LONGEST, NO_PASSWORD, check_new_password, hash_password, password_fits, words_in
+from app.domain.identity.passwords import (
+    LONGEST,
+    NO_PASSWORD,
+    check_new_password,
+    hash_password,
+    password_fits,
+    words_in,
+)
 
 
 def refusal(password: str, shortest: int = 12, about: list[str] | None = None) -> str | None:

@@ -84,7 +84,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     CSRFProtect(application)
     init_assets(application)
     register_components(application)
-    names = [f"{portal}.{view}" for portal in ("admin", "hospital", "patient") for view in ("index", "sign_out")]
+    views = ("index", "account", "sign_out")
+    names = [f"{portal}.{view}" for portal in ("admin", "hospital", "patient") for view in views]
     for endpoint in (*names, "web.set_locale", "hospital.search"):
         application.add_url_rule(f"/{endpoint}", endpoint, lambda: "", methods=["GET", "POST"])
     return application
@@ -108,7 +109,9 @@ def frame(portal: str | None = "hospital") -> dict[str, Any]:
         "locale": "en",
         "request_id": "r-1",
         "menu": lambda: [SimpleNamespace(label="Today", url="/today", icon="house", active=True)],
-        "current_user": SimpleNamespace(is_authenticated=True, id=7, name="Trần Văn Đức", role_names=("Doctor",)),
+        "current_user": SimpleNamespace(
+            is_authenticated=True, id=7, name="Trần Văn Đức", role_names=("Doctor",), visit=None
+        ),
     }
 
 
