@@ -23,9 +23,9 @@ from app.tenancy.upgrading.running import request_fleet_migration
 from app.tenancy.upgrading.single import request_migration
 from tests.support.platform import ACTOR, Platform
 
-OLD, NEW = "h006", "h010"
+OLD, NEW = "h009", "h010"
 FLEET = ("gamma", "delta", "epsilon", "zeta", "theta", "iota")
-IN_THE_WAY = "SET ROLE vien_owner; CREATE TABLE alerts (id int)"
+IN_THE_WAY = "SET ROLE vien_owner; CREATE VIEW busy_times AS SELECT 1 AS n"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bring(app: Flask) -> Callable[[str, str], dict[str, Any]]:
-    """`bring("alpha", "h006")`: a hospital at another revision."""
+    """`bring("alpha", "h009")`: a hospital at another revision."""
 
     def to(code: str, revision: str) -> dict[str, Any]:
         with app.app_context():

@@ -61,7 +61,7 @@ def test_one_that_fails_is_as_before_and_in_quarantine_and_the_others_are_done(
     with platform.admin("theta") as connection:
         connection.execute(IN_THE_WAY)
     wanted = ask(canary=("delta",), budget="1")
-    with pytest.raises(SomeNotMigrated, match=r'theta: relation "alerts" already exists') as failed:
+    with pytest.raises(SomeNotMigrated, match=r'theta: relation "busy_times" already exists') as failed:
         perform(wanted)
     assert not isinstance(failed.value, MigrationStopped)
     assert (failed.value.done, failed.value.failed) == (5, 1)
@@ -201,4 +201,4 @@ def test_it_is_cancelled_between_two_hospitals(
 
 def mend(platform: Platform, code: str) -> None:
     with platform.admin(code) as connection:
-        connection.execute("DROP TABLE alerts")
+        connection.execute("DROP VIEW busy_times")
