@@ -122,6 +122,17 @@ class Platform:
         with self.cluster.connect(self.databases[code] if code else self.central_name) as connection:
             yield connection
 
+    def connections(self) -> set[int]:
+        """Return the server processes that serve the application in its hospitals' databases, whoever asked."""
+        with self.cluster.connect() as connection:
+            return {
+                row[0]
+                for row in connection.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = ANY (%s) AND usename <> current_user",
+                    ([*self.databases.values()],),
+                )
+            }
+
     def rows_of(self, code: str) -> dict[str, int]:
         """Return the tables of a hospital that tests fill and that are not empty, with their row counts."""
         with self.admin(code) as connection:
@@ -145,6 +156,7 @@ class Platform:
                 _empty(connection, "hospital")
         self._drop_replaced_logins()
         self._drop_further_hospitals()
+        self.databases = {code: self.databases[code] for code in CODES}
         with self.admin() as connection:
             _empty(connection, "central")
             connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
