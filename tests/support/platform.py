@@ -50,14 +50,9 @@ NAMING = """
 SELECT database_name FROM hospital_databases UNION ALL SELECT database_name FROM retired_databases
 UNION ALL SELECT database_name FROM restore_runs UNION ALL SELECT details::text FROM operation_steps
 """
-EMPTY_ALL = """
-DO $$ DECLARE name text; BEGIN
-    SET LOCAL session_replication_role = replica;
-    FOR name IN SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'public'
-            AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT c.relname = ANY (ARRAY[KEPT])
-    LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
-END $$
+TABLES = """
+SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition AND NOT relname = ANY (%s)
 """
 
 
@@ -136,34 +131,33 @@ class Platform:
     def rows_of(self, code: str) -> dict[str, int]:
         """Return the tables of a hospital that tests fill and that are not empty, with their row counts."""
         with self.admin(code) as connection:
-            tables = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-                    " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
-                )
-                if row[0] not in KEPT["hospital"]
-            ]
-            counts = {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}  # type: ignore[index]
-        return {table: count for table, count in counts.items() if count}
+            return {
+                table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # type: ignore[index]
+                for table in _filled(connection, "hospital")
+            }
 
-    def reset(self) -> None:
-        """Empty every table that tests fill, drop further hospitals, remove files, forget what processes remember."""
+    def reset(self) -> dict[str, list[str]]:
+        """Empty every table that tests fill, drop further hospitals, remove files, forget what processes remember.
+
+        Returns for each hospital which tables were not empty.
+        """
         for folder in ("files", "backups"):
             shutil.rmtree(self.var / folder, ignore_errors=True)
+        emptied = {}
         for code in CODES:
             with self.admin(code) as connection:
-                _empty(connection, "hospital")
-        self._drop_replaced_logins()
-        self._drop_further_hospitals()
-        self.databases = {code: self.databases[code] for code in CODES}
+                emptied[code] = _empty(connection, "hospital")
         with self.admin() as connection:
+            self._drop_replaced_logins(connection)
+            self._drop_further_hospitals(connection)
             _empty(connection, "central")
             connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
+        self.databases = {code: self.databases[code] for code in CODES}
         with self.app.app_context():
             tenancy().registry.forget()
             limiter.reset()
             redis_connection().flushdb()  # a job left behind would be found by another test's worker
+        return emptied
 
     def close(self) -> None:
         """Close every connection of the application, and take its folder away."""
@@ -172,31 +166,24 @@ class Platform:
             db.engine.dispose()
         shutil.rmtree(self.var, ignore_errors=True)
 
-    def _drop_replaced_logins(self) -> None:
-        with self.admin() as connection:
-            roles = connection.execute("SELECT login_role FROM retired_logins").fetchall()
-        for (role,) in roles:
+    def _drop_replaced_logins(self, central: psycopg.Connection[Any]) -> None:
+        for (role,) in central.execute("SELECT login_role FROM retired_logins").fetchall():
             drop_login(self.cluster, role)
 
-    def _drop_further_hospitals(self) -> None:
-        with self.admin() as connection:
-            further = connection.execute(
-                "SELECT h.id, d.database_name, d.login_role FROM hospitals h"
-                " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
-                (list(CODES),),
-            ).fetchall()
-            left = connection.execute(
-                "SELECT hospital_id, database_name, login_role FROM retired_databases WHERE dropped_at IS NULL"
-            ).fetchall()
-            if not further and not left:
-                return
-            ids = [row[0] for row in further]
-            _empty(connection, "central")
-            for table, column in (
-                ("hospital_databases", "hospital_id"),
-                ("hospitals", "id"),
-            ):
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ANY (%s)", (ids,))
+    def _drop_further_hospitals(self, central: psycopg.Connection[Any]) -> None:
+        further = central.execute(
+            "SELECT h.id, d.database_name, d.login_role FROM hospitals h"
+            " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
+            (list(CODES),),
+        ).fetchall()
+        left = central.execute(
+            "SELECT hospital_id, database_name, login_role FROM retired_databases WHERE dropped_at IS NULL"
+        ).fetchall()
+        if not further and not left:
+            return
+        _empty(central, "central")
+        for table, column in (("hospital_databases", "hospital_id"), ("hospitals", "id")):
+            central.execute(f"DELETE FROM {table} WHERE {column} = ANY (%s)", ([row[0] for row in further],))
         with self.app.app_context():
             tenancy().engines.dispose()
         with self.cluster.connect() as connection:
@@ -212,6 +199,16 @@ def _own_redis(url: str, worker: str) -> str:
     return urlsplit(url)._replace(path=f"/{number}").geturl() if url.startswith("redis") else url
 
 
-def _empty(connection: psycopg.Connection[Any], history: str) -> None:
-    kept = ", ".join(f"'{name}'" for name in sorted(KEPT[history]))
-    connection.execute(EMPTY_ALL.replace("KEPT", kept))
+def _filled(connection: psycopg.Connection[Any], history: str) -> list[str]:
+    tables = [row[0] for row in connection.execute(TABLES, (sorted(KEPT[history]),))]
+    looks = [f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables]
+    return [row[0] for row in connection.execute(" UNION ALL ".join(looks))]
+
+
+def _empty(connection: psycopg.Connection[Any], history: str) -> list[str]:
+    """Empty what tests fill, whatever refers to it; return which tables were not empty."""
+    filled = _filled(connection, history)
+    if filled:
+        deletions = "; ".join(f'DELETE FROM "{table}"' for table in filled)
+        connection.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletions}; COMMIT")
+    return filled

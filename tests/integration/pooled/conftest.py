@@ -61,16 +61,13 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
 def app(platform: Platform, pooled_app: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The application, through the pooler. What `tests/conftest.py` promises holds here too."""
     yield pooled_app
-    try:
-        for code in CODES:
-            if code not in request.fixturenames:
-                assert platform.rows_of(code) == {}, f"{code} was none of this test's business"
-    finally:
-        platform.reset()
-        with pooled_app.app_context():
-            tenancy().registry.forget()
-            facts = tenancy().engines.statistics().connections
-        assert (facts.in_use, facts.waiting) == (0, 0)
+    emptied = platform.reset()
+    with pooled_app.app_context():
+        tenancy().registry.forget()
+        facts = tenancy().engines.statistics().connections
+    assert (facts.in_use, facts.waiting) == (0, 0)
+    for code in CODES:
+        assert code in request.fixturenames or not emptied[code], f"{code} was none of this test's business"
 
 
 @pytest.fixture
