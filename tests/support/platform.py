@@ -32,6 +32,7 @@ from app.tenancy.provisioning import HospitalRequest, request_hospital
 from app.web.security import limiter
 from tests.support.client import CheckingClient
 from tests.support.servers import Servers
+from tests.support.signing_in import take_the_proven
 
 CODES = ("alpha", "beta")
 ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
@@ -86,6 +87,7 @@ class Platform:
         )
         app = create_app(settings)
         app.test_client_class = CheckingClient
+        take_the_proven(app)
         return app
 
     def create_hospital(self, code: str, **facts: Any) -> None:
