@@ -8,13 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from tests.functional.words import vi
 from tests.support.authenticator import TOTP_SECRET, code_of
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LEFT, MOVES = "Execution context was destroyed", 3
 PICTURES = Path(__file__).parents[2] / ("docs/pictures" if os.environ.get("PICTURES") else "var/pictures")
 
 
@@ -38,12 +39,23 @@ class Watched:
         """Check the present page with axe; keep a picture of it where a name is given."""
         self.page.wait_for_load_state("load")
         if self.javascript:
-            findings = violations(self.page)
+            findings = self._violations_where_it_rests()
             assert not findings, f"{self.page.url}: {json.dumps(findings, ensure_ascii=False, indent=1)}"
         if picture and self.javascript:
             self.page.evaluate("scrollTo(0, 0)")
             PICTURES.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=PICTURES / f"{picture}.png", full_page=full)
+
+    def _violations_where_it_rests(self) -> list[dict[str, Any]]:
+        """Check the page; one that goes on by itself meanwhile is checked where it arrives."""
+        for _ in range(MOVES):
+            try:
+                return violations(self.page)
+            except Error as error:
+                if LEFT not in error.message:
+                    raise
+                self.page.wait_for_load_state("load")
+        raise AssertionError(f"{self.page.url} does not come to rest")
 
     def fill(self, label: str, value: str) -> None:
         """Type into the field with this label."""
