@@ -1,0 +1,14 @@
+"""Remember open event streams."""
+
+revision = "c011"
+down_revision = "c010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
