@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[Text, Risk]] = {
     "breach.register": (_l("Data breach registered"), Risk.HIGH),
     "request.overdue": (_l("A request about personal data is overdue"), Risk.MEDIUM),
     "job.forged": (_l("Forged job refused"), Risk.CRITICAL),
+    "work.given_up": (_l("Work given up"), Risk.MEDIUM),
 }
 
 

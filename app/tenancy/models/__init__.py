@@ -1,6 +1,7 @@
 """The central history: which hospitals exist, where their databases are, and how they do. Nothing clinical."""
 
 from app.core.risks import Risk
+from app.tenancy.models.dead_letters import DeadLetter, DeadLetterState, LetterSource
 from app.tenancy.models.erasures import PatientErasure
 from app.tenancy.models.gateway import AddressAction, GatewayRule, IpAccessRule, SecurityConfig
 from app.tenancy.models.hospitals import (
@@ -68,6 +69,8 @@ __all__ = [
     "BackupState",
     "CheckState",
     "DatabaseCluster",
+    "DeadLetter",
+    "DeadLetterState",
     "DeletionCertificate",
     "GatewayRule",
     "Grouping",
@@ -80,6 +83,7 @@ __all__ = [
     "HospitalStatus",
     "IpAccessRule",
     "IsolationCheck",
+    "LetterSource",
     "LetterState",
     "MigrationRun",
     "MigrationState",
