@@ -38,8 +38,8 @@ ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
         "alembic_version", "alert_rules", "consent_purposes", "consent_texts", "departments", "hospital_info",
-        "medicines", "permissions", "retention_rules", "role_field_rules", "role_permissions", "roles", "services",
-        "settings",
+        "medicines", "permissions", "reminder_rules", "retention_rules", "role_field_rules", "role_permissions",
+        "roles", "services", "settings",
     },
     "central": {
         "alembic_version", "alert_rules", "database_clusters", "hospital_databases", "hospitals",
