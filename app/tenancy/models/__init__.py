@@ -1,6 +1,13 @@
 """The central history: which hospitals exist, where their databases are, and how they do. Nothing clinical."""
 
 from app.core.risks import Risk
+from app.tenancy.models.carrying import (
+    Configuration,
+    ConfigurationApplied,
+    OutboxConsumer,
+    Reconciliation,
+    UsageDay,
+)
 from app.tenancy.models.dead_letters import DeadLetter, DeadLetterState, LetterSource
 from app.tenancy.models.erasures import PatientErasure
 from app.tenancy.models.gateway import AddressAction, GatewayRule, IpAccessRule, SecurityConfig
@@ -68,6 +75,8 @@ __all__ = [
     "BackupPolicy",
     "BackupState",
     "CheckState",
+    "Configuration",
+    "ConfigurationApplied",
     "DatabaseCluster",
     "DeadLetter",
     "DeadLetterState",
@@ -91,6 +100,7 @@ __all__ = [
     "OperationState",
     "OperationStep",
     "OperatorRole",
+    "OutboxConsumer",
     "PatientErasure",
     "PatientIndexEntry",
     "PlatformAuditEntry",
@@ -106,6 +116,7 @@ __all__ = [
     "PlatformSession",
     "PlatformUser",
     "PlatformUserPermission",
+    "Reconciliation",
     "RestoreRun",
     "RestoreState",
     "RetiredDatabase",
@@ -120,4 +131,5 @@ __all__ = [
     "SyncCursor",
     "SyncRun",
     "UptimeDay",
+    "UsageDay",
 ]
