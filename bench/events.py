@@ -1,9 +1,9 @@
 """What happens to events: how soon the centre knows, whether hospitals share workers fairly, reminders, open streams.
 
-Prints rows, each measured by a module of its own, `bench/harness/events_<row>.py`: `fairness` (how long a hospital's job
-waits while another hospital floods, to the wait on an idle system), `sync_p95_seconds` (committed change to the central
-index with 50 hospitals writing), `reminders` (due in one minute for 300 hospitals), `streams` (idle streams and their
-memory). `--only fairness --only streams` measures some of them.
+Prints rows, each measured by a module of its own, `bench/harness/events_<row>.py`: `fairness` (how long a hospital's
+job waits while another hospital floods, to the wait on an idle system), `sync_p95_seconds` (committed change to the
+central index with 50 hospitals writing), `reminders` (due in one minute for 300 hospitals), `streams` (idle streams and
+their memory). `--only fairness --only streams` measures some of them.
 """
 
 from __future__ import annotations
