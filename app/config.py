@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.addresses import spread_hosts
@@ -19,6 +19,20 @@ HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
 class BadSettings(Exception):
     """The environment is not fit to start with; the message lists every fault."""
+
+
+class GatewaySettings(BaseModel):
+    """A request to an SMS gateway: braces name what is put in; the id of what was accepted is found by a path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(max_length=500)
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    body: str = Field(default='{"to": "{to}", "text": "{text}"}', max_length=4000)
+    kind: Literal["json", "form"] = "json"
+    id_path: str = Field(default="id", max_length=200)
+    cost: int = Field(default=0, ge=0, le=1_000_000, description="of one segment, in đồng")
 
 
 class Settings(BaseSettings):
@@ -90,6 +104,24 @@ class Settings(BaseSettings):
     )
     mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")
     mail_from: str = "Vien <no-reply@vien.example>"
+
+    sms_gateway: GatewaySettings | None = Field(
+        default=None,
+        description="the request to the SMS gateway that hospitals use who have none of their own, as JSON",
+    )
+    sms_gateway_credential: str | None = Field(default=None, description="what {credential} stands for in that request")
+    sms_hook_secret: str | None = Field(
+        default=None,
+        min_length=16,
+        description="from it the secret is made by which each hospital's reports are signed",
+    )
+    vapid_key: str | None = Field(
+        default=None, description="signs web push (P-256), base64; derived from the blind index key when absent"
+    )
+    vapid_subject: str = Field(default="mailto:no-reply@vien.example", description="whom push services may write to")
+    private_gateways: bool = Field(
+        default=False, description="let messages go to gateways in private networks; for development only"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
@@ -166,6 +198,13 @@ class Settings(BaseSettings):
     def _careful_in_production(cls, value: bool, info: ValidationInfo) -> bool:
         if info.data.get("environment") == "production" and not value:
             raise ValueError("may be off outside production only")
+        return value
+
+    @field_validator("private_gateways")
+    @classmethod
+    def _public_in_production(cls, value: bool, info: ValidationInfo) -> bool:
+        if info.data.get("environment") == "production" and value:
+            raise ValueError("may be on outside production only")
         return value
 
 

@@ -30,10 +30,19 @@ def queue_message(
     appointment: Appointment,
     patient: Patient,
     created_by: UUID | None = None,
+    rule: str | None = None,
+    locale: str | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> bool:
-    """Write a message into the ledger; False when one with this key is there already."""
-    hospital, locale, moment = bound_hospital(), choose_locale(patient.id), clock.now()
-    words = render(template, locale, hospital=hospital, appointment=appointment, patient=patient)
+    """Write a message into the ledger; False when one with this key is there already.
+
+    `facts` are those that the template takes beside the appointment's own, such as a link to answer by. `rule` is the
+    rule of reminders that it follows, by which whoever hears of its failure knows what failed.
+    """
+    hospital, locale, moment = bound_hospital(), locale or choose_locale(patient.id), clock.now()
+    words = render(
+        template, locale, channel=channel, hospital=hospital, appointment=appointment, patient=patient, more=facts
+    )
     statement = insert(OutboundMessage).values(
         id=new_id(),
         key=key,
@@ -43,6 +52,8 @@ def queue_message(
         recipient=recipient,
         patient_id=patient.id,
         appointment_id=appointment.id,
+        rule=rule,
+        segments=words.segments,
         subject=words.subject,
         body=words.body,
         state=MessageState.QUEUED,
