@@ -1,4 +1,4 @@
-"""`flask worker`, `flask scheduler`, `flask hospital sync`: the processes behind the portals."""
+"""`flask worker`, `flask scheduler`, `flask relay`, `flask hospital sync`: the processes behind the portals."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def worker_command(burst: bool, queues: tuple[str, ...]) -> None:
     The queue `long` holds backups and other work of minutes: have a worker of its own for it.
     """
     current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES)
+
+
+@click.command("relay")
+@with_appcontext
+def relay_command() -> None:
+    """Carry events out of the hospitals as they are committed, until SIGTERM. Several may run."""
+    current_app.extensions["jobs"].run_relay()
 
 
 @click.command("scheduler")

@@ -28,6 +28,7 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     support,
     sync,
 )
+from app.jobs.relay import run_relay
 from app.jobs.schedule import Period, list_periods
 from app.jobs.scheduler import run_scheduler
 from app.jobs.worker import run_worker
@@ -44,8 +45,9 @@ class Jobs:
     run_worker: RunWorker
     run_scheduler: Callable[[], None]
     list_periods: Callable[[], Sequence[Period]]
+    run_relay: Callable[[], None]
 
 
 def init_jobs(app: Flask) -> None:
     """Give an application its registered jobs, and the command line its way to the processes."""
-    app.extensions["jobs"] = Jobs(run_worker, run_scheduler, list_periods)
+    app.extensions["jobs"] = Jobs(run_worker, run_scheduler, list_periods, run_relay)

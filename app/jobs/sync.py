@@ -1,14 +1,15 @@
-"""The sync worker: hears each hospital when it says that something happened, and looks by itself otherwise."""
+"""Carrying events without a relay, on the schedule; and what is told to the centre and handed down by the clock."""
 
 from __future__ import annotations
 
 from app.core.queue import job
-from app.domain.centre.sync import has_news, synchronise
+from app.domain.centre.relaying import has_work, relay_events
 from app.jobs.schedule import every
+from app.tenancy.waking import CARRY
 
 
-@every(seconds=5, due=has_news)
-@job("sync_hospital", queue="hospital", for_hospital=True, timeout_seconds=300, once_within=10, binds_itself=True)
+@every(seconds=15, due=has_work)
+@job(CARRY, queue="hospital", for_hospital=True, timeout_seconds=300, once_within=10, binds_itself=True)
 def sync_hospital(hospital: str) -> None:
-    """Carry everything that waits in a hospital to the centre."""
-    synchronise(hospital)
+    """Carry everything that waits in a hospital to its consumers and to the centre."""
+    relay_events(hospital)

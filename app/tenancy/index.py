@@ -49,6 +49,7 @@ class PatientFacts:
     phone: str | None
     email: str | None
     deactivated_at: datetime | None
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,18 @@ def find_hospitals(kind: str, value: str) -> Sequence[KnownAt]:
     digest = blind(kind, value)
     if digest is None:
         return []
-    entry = PatientIndexEntry
+    entry, who = PatientIndexEntry, sa.orm.aliased(PatientIndexEntry)  # who was registered twice is found as the one
+    same = sa.and_(
+        who.hospital_id == entry.hospital_id, who.patient_id == sa.func.coalesce(entry.merged_into, entry.patient_id)
+    )
     query = (
-        sa.select(entry.hospital_id, Hospital.code, Hospital.display_name, entry.patient_id, entry.patient_global_id)
-        .join(Hospital, Hospital.id == entry.hospital_id)
-        .where(COLUMNS[kind] == digest, entry.deactivated_at.is_(None), Hospital.status == HospitalStatus.ACTIVE)
-        .order_by(Hospital.display_name, entry.patient_id)
+        sa.select(who.hospital_id, Hospital.code, Hospital.display_name, who.patient_id, who.patient_global_id)
+        .select_from(entry)
+        .join(who, same)
+        .join(Hospital, Hospital.id == who.hospital_id)
+        .where(COLUMNS[kind] == digest, who.deactivated_at.is_(None), Hospital.status == HospitalStatus.ACTIVE)
+        .order_by(Hospital.display_name, who.patient_id)
+        .distinct()
     )
     return [KnownAt(*row) for row in db.session.execute(query)]
 
@@ -130,10 +137,12 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
             **_sealed_name(hospital_id, facts),
             "source_version": facts.version,
             "deactivated_at": facts.deactivated_at,
+            "merged_into": facts.merged_into,
         }
         for patient_id, facts in sorted(told.items())
     ]
     _upsert(rows, rewrite=rewrite)
+    _join_merged(hospital_id, {facts.id for facts in patients if facts.merged_into})
 
 
 def list_indexed(hospital_id: UUID) -> set[UUID]:
@@ -229,6 +238,17 @@ def _upsert(rows: list[dict[str, Any]], *, rewrite: bool) -> None:
             where=newer,
         )
     )
+
+
+def _join_merged(hospital_id: UUID, merged: set[UUID]) -> None:
+    """Give those who were registered twice the global id of who they are."""
+    if not merged:
+        return
+    entry, who = PatientIndexEntry, sa.orm.aliased(PatientIndexEntry)
+    same = sa.and_(who.hospital_id == entry.hospital_id, who.patient_id == entry.merged_into)
+    joined = sa.update(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(merged), same)
+    joined = joined.values(patient_global_id=who.patient_global_id)
+    db.session.execute(joined.execution_options(synchronize_session=False))
 
 
 def _keyring() -> Keyring:

@@ -76,11 +76,10 @@ def test_a_round_wakes_only_what_is_due(
         register()
     drain()
     with app.app_context():
-        wake_hospitals(5)
+        wake_hospitals(15)
         assert asked(app) == {"sync_hospital": 1}  # beta has never been heard
     drain()
     with app.app_context():
-        wake_hospitals(5)
         wake_hospitals(15)
         assert asked(app) == {}
         wake_hospitals(86_400)
@@ -111,9 +110,9 @@ def test_the_schedule_can_be_listed(app: Flask) -> None:
     rows = {row["job"]: row for row in map(json.loads, result.output.splitlines())}
     assert rows["sync_hospital"] == {
         "job": "sync_hospital",
-        "seconds": 5,
+        "seconds": 15,
         "where": "each hospital",
-        "when": "Where events wait, or nothing was heard for five minutes",
+        "when": "Where events wait for the centre or for a consumer, or nothing was heard for five minutes",
     }
     assert {"check_health", "sweep_operations", "send_due_reminders", "deliver_messages"} <= set(rows)
 
