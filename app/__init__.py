@@ -102,6 +102,7 @@ def _present(app: Flask, settings: Settings) -> None:
     from app.web.assets import init_assets
     from app.web.components import register_components
     from app.web.i18n import init_i18n
+    from app.web.live import init_live
     from app.web.render import init_render
     from app.web.templates import init_templates
 
@@ -109,6 +110,7 @@ def _present(app: Flask, settings: Settings) -> None:
     init_templates(app)
     init_assets(app)
     register_components(app)
+    init_live(app)
     init_render(app)
 
 

@@ -31,7 +31,9 @@ class GatewaySettings(BaseModel):
     headers: dict[str, str] = {}
     body: str = Field(default='{"to": "{to}", "text": "{text}"}', max_length=4000)
     kind: Literal["json", "form"] = "json"
-    id_path: str = Field(default="id", max_length=200)
+    id_path: str = Field(default="id", max_length=200, description="where the id is in the answer, such as data.0.id")
+    ok_path: str = Field(default="", max_length=200, description="where the answer says whether it was accepted")
+    ok_value: str = Field(default="", max_length=100, description="what it says there when it was")
     cost: int = Field(default=0, ge=0, le=1_000_000, description="of one segment, in đồng")
 
 
@@ -87,6 +89,12 @@ class Settings(BaseSettings):
     )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
 
+    live_port: int | None = Field(
+        default=None, ge=1, le=65535, description="another port of the same host on which pages find event streams"
+    )
+    stream_limit: int = Field(default=1000, ge=1, description="event streams that a process holds")
+    streams_per_person: int = Field(default=8, ge=1, description="of these, how many one person may have")
+
     metrics_token: str | None = Field(
         default=None, min_length=16, description="bearer token for /metrics; without it, only from this machine"
     )
@@ -121,6 +129,17 @@ class Settings(BaseSettings):
     vapid_subject: str = Field(default="mailto:no-reply@vien.example", description="whom push services may write to")
     private_gateways: bool = Field(
         default=False, description="let messages go to gateways in private networks; for development only"
+    )
+
+    job_attempts: int = Field(default=3, ge=1, description="times a job is begun before it becomes a dead letter")
+    job_lease_seconds: float = Field(
+        default=45, ge=1, le=60, description="how long a job belongs to a worker that is not heard of"
+    )
+    jobs_at_once: int = Field(
+        default=2, ge=1, description="jobs of one hospital that run at the same time; one worker stays free of it anyway"
+    )
+    job_weights: dict[str, float] = Field(
+        default={"trial": 0.5, "standard": 1, "large": 2}, description="a hospital's turns in queues by its plan, as JSON"
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
