@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.queue import job
+from app.domain.centre.pruning import has_old_events, prune_events
 from app.domain.centre.relaying import has_work, relay_events
 from app.jobs.schedule import every
 from app.tenancy.waking import CARRY
@@ -13,3 +14,10 @@ from app.tenancy.waking import CARRY
 def sync_hospital(hospital: str) -> None:
     """Carry everything that waits in a hospital to its consumers and to the centre."""
     relay_events(hospital)
+
+
+@every(seconds=3600, due=has_old_events)
+@job("prune_outbox", queue="hospital", for_hospital=True, timeout_seconds=900, once_within=600, binds_itself=True)
+def prune_outbox(hospital: str) -> None:
+    """Empty the outbox behind the slowest consumer."""
+    prune_events(hospital)

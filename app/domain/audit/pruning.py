@@ -17,7 +17,7 @@ from app.domain.audit.models import OutboxCursor, OutboxEvent, OutboxPruning
 KEEP = timedelta(days=1)  # somebody who looks into what went wrong today finds it
 GONE_AFTER = timedelta(days=7)
 AT_ONCE = 5_000
-ENOUGH = 1_000
+ENOUGH = 1_000  # fewer are not worth a visit
 
 
 def note_centre(position: int) -> None:
@@ -28,16 +28,18 @@ def note_centre(position: int) -> None:
     db.session.execute(made.on_conflict_do_update(index_elements=["consumer"], set_=further, where=behind))
 
 
-def is_long() -> bool:
-    """Where the outbox holds events that everybody has heard of."""
-    slowest = find_slowest()
+def is_long(centre: int) -> bool:
+    """Tell whether the outbox holds many events that everybody has heard of, the centre up to a position."""
+    slowest = find_slowest(centre)
     old = sa.select(OutboxEvent.id).where(OutboxEvent.position <= slowest, OutboxEvent.created_at < clock.now() - KEEP)
     return slowest > 0 and db.session.scalar(old.offset(ENOUGH).limit(1)) is not None
 
 
-def find_slowest() -> int:
+def find_slowest(centre: int | None = None) -> int:
     """Return up to which position every consumer has heard; 0 where one has never been told anything."""
     cursors = {row.consumer: row.position for row in db.session.scalars(sa.select(OutboxCursor))}
+    if centre is not None:
+        cursors[CENTRE] = centre
     awaited = {one.name for one in list_consumers()} | {CENTRE} | set(cursors)
     return min(cursors.get(name, 0) for name in awaited)
 
