@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     pool_overflow: int = Field(default=6, ge=0, description="further ones to one database under load")
     pool_timeout_seconds: float = Field(default=5, gt=0)
     connect_timeout_seconds: int = Field(default=3, ge=1)
+    relay_threads: int = Field(default=4, ge=1, le=32, description="hospitals that one relay visits at the same time")
+    relay_looks_seconds: float = Field(
+        default=5, ge=0.5, description="how often a relay looks into every hospital, whether it rang or not"
+    )
     replica_lag_seconds: float = Field(
         default=30, ge=0, description="how far behind its primary a read replica may be to be read from"
     )
@@ -133,13 +137,14 @@ class Settings(BaseSettings):
 
     job_attempts: int = Field(default=3, ge=1, description="times a job is begun before it becomes a dead letter")
     job_lease_seconds: float = Field(
-        default=45, ge=1, le=60, description="how long a job belongs to a worker that is not heard of"
+        default=20, ge=1, le=60, description="how long a job belongs to a worker that is not heard of"
     )
     jobs_at_once: int = Field(
-        default=2, ge=1, description="jobs of one hospital that run at the same time; one worker stays free of it anyway"
+        default=2, ge=1, description="jobs of one hospital that run at the same time, if that leaves a worker free"
     )
     job_weights: dict[str, float] = Field(
-        default={"trial": 0.5, "standard": 1, "large": 2}, description="a hospital's turns in queues by its plan, as JSON"
+        default={"trial": 0.5, "standard": 1, "large": 2},
+        description="how often a hospital is next in queues, by its plan, as JSON",
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -148,6 +148,13 @@ def dismiss_dead_letter(actor: Actor, letter_id: UUID, why: str) -> DeadLetter:
     return letter
 
 
+def close_done(actor: Actor, letter_id: str) -> None:
+    """End a letter whose work was done after all; nothing happens where somebody has decided it."""
+    letter = db.session.get(DeadLetter, UUID(letter_id), with_for_update=True)
+    if letter is not None and letter.state is DeadLetterState.OPEN:
+        _decide(letter, actor, DeadLetterState.RETRIED, None)
+
+
 def list_dead_letters(wanted: LetterFilter, page: int = 1) -> Page[Any]:
     """Return letters with their hospital's code and name, the newest first."""
     query = _selected(wanted)
