@@ -121,11 +121,12 @@ def _open_portals(app: Flask) -> None:
     from app.patient import patient
     from app.web.guards import refuse_unguarded
     from app.web.health import health
+    from app.web.hooks import hooks
     from app.web.landing import landing
     from app.web.metrics import metrics
 
     presets.register()
-    for blueprint in (health, metrics, landing, admin, hospital, patient):
+    for blueprint in (health, metrics, landing, hooks, admin, hospital, patient):
         app.register_blueprint(blueprint)
     refuse_unguarded(app)
 

@@ -29,6 +29,7 @@ def add_commands(app: Flask) -> None:
     from app.cli.fleet import fleet_commands
     from app.cli.hospital import hospital_commands
     from app.cli.jobs import relay_command, scheduler_command, worker_command
+    from app.cli.loopback.command import sms_gateway_command
     from app.cli.platform import platform_commands
 
     app.cli.add_command(fleet_commands)
@@ -36,4 +37,5 @@ def add_commands(app: Flask) -> None:
     app.cli.add_command(platform_commands)
     app.cli.add_command(relay_command)
     app.cli.add_command(scheduler_command)
+    app.cli.add_command(sms_gateway_command)
     app.cli.add_command(worker_command)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from flask import current_app
-
-from app.config import Settings
 from app.core.queue import enqueue, job
 from app.core.unit_of_work import unit_of_work
-from app.domain.messages.delivery import deliver_due, have_messages_due, make_transports
+from app.domain.messages.delivery import deliver_due, have_messages_due
+from app.domain.messages.gateway_store import hospital_transports
 from app.domain.messages.reminders import AT_ONCE, have_reminders_due, queue_due_reminders
 from app.jobs.schedule import every
 from app.tenancy.binding import bound_hospital
@@ -32,5 +30,6 @@ def send_due_reminders() -> None:
 @job("deliver_messages", queue="hospital", for_hospital=True, timeout_seconds=600, once_within=30)
 def deliver_messages() -> None:
     """Send the hospital's messages that are due."""
-    settings: Settings = current_app.extensions["settings"]
-    deliver_due(make_transports(settings.mail_url, settings.mail_from))
+    with unit_of_work():
+        transports = hospital_transports()
+    deliver_due(transports)

@@ -27,11 +27,17 @@ from app.tenancy.binding import bound_hospital
 
 log = get_logger(__name__)
 
+
+class Withdrawn(Exception):
+    """A message was taken back while a worker had it in hand; nothing of it may leave."""
+
+
 Transports = dict[Channel, Transport]
 GivenUp = Callable[[OutboundMessage], None]
 
 ENDED = "a worker ended while the provider may have accepted it"
 NO_WAY = "the channel is not set up"
+SETTLED = frozenset({MessageState.DELIVERED, MessageState.FAILED})
 WORKERS_ENDED = "each time a worker ended with it in hand"
 
 _when_given_up: list[GivenUp] = []
@@ -78,9 +84,12 @@ def deliver_due(transports: Transports, limit: int = 500) -> int:
     while tried < limit and (taken := _take()) is not None:
         message_id, channel, letter = taken
         transport = transports.get(channel)
-        outcome = _send(transport, message_id, letter) if transport else Outcome(MessageState.FAILED, error=NO_WAY)
-        _write_down(message_id, transport.name if transport else None, outcome)
         tried += 1
+        try:
+            outcome = _send(transport, message_id, letter) if transport else Outcome(MessageState.FAILED, error=NO_WAY)
+        except Withdrawn:
+            continue
+        _write_down(message_id, transport.name if transport else None, outcome)
     return tried
 
 
@@ -95,6 +104,8 @@ def _send(transport: Transport, message_id: UUID, letter: Letter) -> Outcome:
 
     try:
         return transport.send(letter, commit)
+    except Withdrawn:
+        raise
     except Exception as error:
         log.error("message could not be sent", message=str(message_id), exc_info=error)
         state = MessageState.UNKNOWN if passed else MessageState.QUEUED
@@ -150,7 +161,12 @@ def _makes_sense(message: OutboundMessage) -> bool:
 
 
 def _pass_the_point_of_no_return(message_id: UUID) -> None:
-    _set(message_id, state=MessageState.SENDING, next_attempt_at=clock.now() + CLAIM)
+    """Mark a message as leaving; raises Withdrawn where it was taken back since it was claimed."""
+    with unit_of_work() as session:
+        message = session.get_one(OutboundMessage, message_id, with_for_update=True, populate_existing=True)
+        if message.state is not MessageState.QUEUED:
+            raise Withdrawn
+        message.state, message.next_attempt_at = MessageState.SENDING, clock.now() + CLAIM
 
 
 def _letter(message: OutboundMessage) -> Letter:
@@ -170,10 +186,11 @@ def _write_down(message_id: UUID, provider: str | None, outcome: Outcome) -> Non
     now = clock.now()
     with unit_of_work() as session:
         message = session.get_one(OutboundMessage, message_id, with_for_update=True)
-        if message.state is MessageState.DELIVERED:
-            return  # the provider's report was faster than its answer
         message.provider = provider
         message.provider_id = outcome.provider_id or message.provider_id
+        if message.state in SETTLED:  # the provider's report was faster than its answer
+            message.cost = outcome.cost
+            return
         pause = pause_after(message.attempts) if outcome.state is MessageState.QUEUED else None
         gave_up = outcome.state is MessageState.FAILED or (outcome.state is MessageState.QUEUED and pause is None)
         session.add(_event(message_id, MessageState.FAILED if gave_up else outcome.state, outcome.error))
@@ -190,13 +207,6 @@ def _write_down(message_id: UUID, provider: str | None, outcome: Outcome) -> Non
 
 def _event(message_id: UUID, state: MessageState, detail: str | None) -> MessageEvent:
     return MessageEvent(message_id=message_id, at=clock.now(), state=state, source="worker", detail=detail)
-
-
-def _set(message_id: UUID, **values: object) -> None:
-    with unit_of_work() as session:
-        message = session.get_one(OutboundMessage, message_id)
-        for name, value in values.items():
-            setattr(message, name, value)
 
 
 def _is_due() -> sa.ColumnElement[bool]:

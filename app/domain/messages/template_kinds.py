@@ -10,6 +10,8 @@ from app.core.i18n import _l
 from app.domain.messages.models import Channel
 
 REMINDER, CONFIRMATION = "reminder", "confirmation"
+MOVED, OFFER = "moved", "slot_offer"
+REPLY = {"confirmed": "reply_confirmed", "cancelled": "reply_cancelled", "unclear": "reply_unclear"}
 SHOWN_CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.PUSH)
 
 
@@ -61,5 +63,15 @@ def find_kind(code: str) -> Kind | None:
     return _kinds.get(code)
 
 
-declare_template(CONFIRMATION, _l("Confirmation of a visit"), {}, needed=frozenset({"date", "time"}))
-declare_template(REMINDER, _l("Reminder of a visit"), {}, needed=frozenset({"date", "time"}))
+LINK = Fact(_l("The link by which the patient answers"), "https://vien.example/h/an-binh/patient/answer/AbC…")
+WHEN = frozenset({"date", "time"})
+
+declare_template(CONFIRMATION, _l("Confirmation of a visit"), {"link": LINK}, needed=WHEN)
+declare_template(REMINDER, _l("Reminder of a visit"), {"link": LINK}, needed=WHEN)
+declare_template(MOVED, _l("News that a visit was moved"), {"link": LINK}, needed=WHEN)
+declare_template(
+    OFFER,
+    _l("Offer of an earlier time"),
+    {"link": LINK, "deadline": Fact(_l("Until when the offer stands"), "24/11/2026 10:15")},
+    needed=WHEN | {"link", "deadline"},
+)

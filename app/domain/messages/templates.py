@@ -59,18 +59,46 @@ def render(
     more: Mapping[str, str] | None = None,
 ) -> Words:
     """Write a message about an appointment, in the hospital's own time and words."""
+    facts = facts_of_visit(hospital, appointment, patient) | dict(more or {})
+    return Wording().render(template, locale, channel, facts)
+
+
+def facts_of_visit(hospital: HospitalEntry, appointment: Appointment, patient: Patient) -> dict[str, str]:
+    """Return what every message about an appointment may state, in the hospital's own time."""
     starts = appointment.starts_at.astimezone(ZoneInfo(hospital.timezone))
-    facts = {
+    return {
         "hospital": hospital.display_name,
         "patient": patient.full_name,
         "code": appointment.code,
         "date": format_date(starts.date()),
         "time": f"{starts:%H:%M}",
-        **(more or {}),
     }
-    own = find_own_words(template, channel, locale) if template_kinds.find_kind(template) else None
-    words = fill_in(own, facts) if own else write(template, locale, facts, channel=channel)
-    return as_sms(words, plain=wants_plain_letters()) if channel is Channel.SMS else words
+
+
+class Wording:
+    """The words of messages that are written together: what the hospital says about them is read once."""
+
+    def __init__(self) -> None:
+        self._own: dict[tuple[str, Channel, str], Words | None] = {}
+        self._plain: bool | None = None
+
+    def render(self, template: str, locale: str, channel: Channel, facts: Mapping[str, str]) -> Words:
+        """Write a message from its facts, in the hospital's own words where it has some."""
+        own = self._find_own(template, channel, locale)
+        words = fill_in(own, facts) if own else write(template, locale, facts, channel=channel)
+        return as_sms(words, plain=self._wants_plain()) if channel is Channel.SMS else words
+
+    def _find_own(self, template: str, channel: Channel, locale: str) -> Words | None:
+        key = template, channel, locale
+        if key not in self._own:
+            offered = template_kinds.find_kind(template)
+            self._own[key] = find_own_words(template, channel, locale) if offered else None
+        return self._own[key]
+
+    def _wants_plain(self) -> bool:
+        if self._plain is None:
+            self._plain = wants_plain_letters()
+        return self._plain
 
 
 def write(template: str, locale: str, facts: Mapping[str, str], *, channel: Channel = Channel.EMAIL) -> Words:
@@ -86,10 +114,10 @@ def write(template: str, locale: str, facts: Mapping[str, str], *, channel: Chan
 
 
 def fill_in(words: Words, facts: Mapping[str, str]) -> Words:
-    """Put facts, each on one line, where a hospital's own words name them; an unknown name stays as it is."""
+    """Put facts, each on one line, where a hospital's own words name them; one that is not known stays empty."""
 
     def fact(found: re.Match[str]) -> str:
-        return _on_one_line(facts[found[1]]) if found[1] in facts else found[0]
+        return _on_one_line(facts.get(found[1], ""))
 
     return Words(_on_one_line(PLACEHOLDER.sub(fact, words.subject)), PLACEHOLDER.sub(fact, words.body).strip() + "\n")
 
