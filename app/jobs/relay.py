@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
+from app.config import Settings
 from app.core.bell import Ear, RedisAway
 from app.core.db import db
 from app.core.logging import bind_log, clear_log, get_logger
@@ -29,9 +30,7 @@ from app.tenancy.models import Hospital, HospitalStatus
 log = get_logger(__name__)
 
 NOT_SERVED = (HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital)
-THREADS = 4
 HEARS_FOR = 2.0
-LOOKS_EVERY = 5.0
 LOOKS_A_SECOND = 20  # with more than a hundred hospitals a round of looks takes longer
 RESTS_AFTER_FAILURE = 5.0
 STOPS_WITHIN = 20.0
@@ -40,7 +39,7 @@ STOPS_WITHIN = 20.0
 class Relay:
     """The threads of one process; `ask` is what the bell and the looks do."""
 
-    def __init__(self, app: Flask, visit: Callable[[str, bool], None], threads: int = THREADS) -> None:
+    def __init__(self, app: Flask, visit: Callable[[str, bool], None], threads: int) -> None:
         self._app = app
         self._visit = visit
         self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -123,13 +122,14 @@ def run_relay() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    relay = Relay(app, visit)
+    settings: Settings = app.extensions["settings"]
+    relay = Relay(app, visit, settings.relay_threads)
     relay.start()
     hearing = threading.Thread(target=_hear, args=(app, relay, stopped), name="relay-bell", daemon=True)
     hearing.start()
-    log.info("relay at work", threads=THREADS)
+    log.info("relay at work", threads=settings.relay_threads)
     try:
-        _look(app, relay, stopped)
+        _look(app, relay, settings.relay_looks_seconds, stopped)
     finally:
         stopped.set()
         hearing.join(HEARS_FOR + 1)
@@ -157,7 +157,7 @@ def _hear(app: Flask, relay: Relay, stopped: threading.Event) -> None:
     ear.close()
 
 
-def _look(app: Flask, relay: Relay, stopped: threading.Event) -> None:
+def _look(app: Flask, relay: Relay, every: float, stopped: threading.Event) -> None:
     """Have every hospital looked into, again and again, a few at a time."""
     codes: list[str] = []
     while not stopped.is_set():
@@ -168,7 +168,7 @@ def _look(app: Flask, relay: Relay, stopped: threading.Event) -> None:
             relay.ask(code, rung=False)
             if stopped.wait(1 / LOOKS_A_SECOND):
                 return
-        stopped.wait(max(0.5, LOOKS_EVERY - (time.monotonic() - began)))
+        stopped.wait(max(0.5, every - (time.monotonic() - began)))
 
 
 def list_served() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -42,9 +42,9 @@ class Witness:
 
 
 @pytest.fixture
-def witness(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
+def witness(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Witness:
     """The only consumer of this test."""
     monkeypatch.setattr(consumers, "_consumers", {})
     heard = Witness()
     consumers.consumer("witness")(heard.hear)
-    yield heard
+    return heard
