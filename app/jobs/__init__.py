@@ -15,6 +15,8 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     ending,
     health,
     letters,
+    live,
+    longwork,
     moving,
     operations,
     partitions,
@@ -27,6 +29,8 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     sessions,
     support,
     sync,
+    weights,
+    waiting,
 )
 from app.jobs.relay import run_relay
 from app.jobs.schedule import Period, list_periods
@@ -35,7 +39,7 @@ from app.jobs.worker import run_worker
 
 
 class RunWorker(Protocol):
-    def __call__(self, *, burst: bool = False, queues: Sequence[str] = ...) -> None: ...
+    def __call__(self, *, burst: bool = False, queues: Sequence[str] = ..., processes: int = 1) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
