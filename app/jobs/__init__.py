@@ -29,8 +29,8 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     sessions,
     support,
     sync,
-    weights,
     waiting,
+    weights,
 )
 from app.jobs.relay import run_relay
 from app.jobs.schedule import Period, list_periods

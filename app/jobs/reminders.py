@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core.queue import enqueue, job
 from app.core.unit_of_work import unit_of_work
+from app.domain.messages import fallbacks  # noqa: F401 (it hears of messages that are given up)
 from app.domain.messages.delivery import deliver_due, have_messages_due
 from app.domain.messages.gateway_store import hospital_transports
 from app.domain.messages.reminders import AT_ONCE, have_reminders_due, queue_due_reminders

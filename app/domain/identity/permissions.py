@@ -78,6 +78,8 @@ MANAGE_LONG_WORK = declare("long_work.manage", "hospital", _l("Cancel others' lo
 EXPORT_PATIENTS = declare("patients.export", "hospital", _l("Export patients as a file"))
 EXPORT_APPOINTMENTS = declare("appointments.export", "hospital", _l("Export visits as a file"))
 IMPORT_PATIENTS = declare("patients.import", "hospital", _l("Import patients from a file"))
+VIEW_MESSAGES = declare("messages.view", "hospital", _l("See what was written to patients, and what became of it"))
+MANAGE_MESSAGES = declare("messages.manage", "hospital", _l("Word messages, set their channels, decide about them"))
 MANAGE_REMINDERS = declare("reminders.manage", "hospital", _l("Say when patients are reminded, and when not"))
 REQUEUE_MESSAGES = declare("messages.requeue", "hospital", _l("Have messages that did not arrive sent again"))
 
@@ -112,6 +114,8 @@ _ADMINISTRATOR = (
     EXPORT_PATIENTS,
     EXPORT_APPOINTMENTS,
     IMPORT_PATIENTS,
+    VIEW_MESSAGES,
+    MANAGE_MESSAGES,
     MANAGE_REMINDERS,
     REQUEUE_MESSAGES,
 )
@@ -172,6 +176,7 @@ ROLE_PRESETS: dict[str, RolePreset] = {
         *_DESK,
         CALL_PATIENTS,
         SHOW_QUEUE,
+        VIEW_MESSAGES,
         REGISTER_PATIENTS,
         CHECK_IN,
         BOOK_FOR_PATIENTS,

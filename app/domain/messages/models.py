@@ -62,6 +62,7 @@ class AppointmentReminder(Identified, Edited, HospitalModel):
     rule: Mapped[str] = mapped_column(doc="how long before, such as `1_day`")
     channel: Mapped[Channel] = mapped_column(doc="by which it was last sent, or will be tried first")
     starts_at: Mapped[datetime | None] = mapped_column(doc="the visit's time of which it reminds")
+    turn: Mapped[int] = mapped_column(default=0, server_default="0", doc="how often the visit was moved since")
     due_at: Mapped[datetime]
     state: Mapped[ReminderState] = mapped_column(default=ReminderState.PENDING)
     outcome: Mapped[ReminderOutcome | None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,11 +15,65 @@ from app.core.ids import new_id
 from app.domain.appointments.models import Appointment
 from app.domain.identity.models import PatientUser
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
-from app.domain.messages.templates import LOCALES, render, write
+from app.domain.messages.reminding import MessagePreference
+from app.domain.messages.templates import LOCALES, Wording, facts_of_visit, write
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 
 NOT_STANDING = "the appointment does not stand any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be written into the ledger. `rule` is the rule of reminders that it follows.
+
+    Without an appointment it is about the patient alone, and its facts are all that it can state.
+    """
+
+    key: str
+    template: str
+    channel: Channel
+    recipient: str
+    patient: Patient
+    appointment: Appointment | None = None
+    rule: str | None = None
+    locale: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def queue_messages(drafts: Sequence[Draft], *, created_by: UUID | None = None) -> set[str]:
+    """Write messages into the ledger in one statement, once per key; return the keys that were not there yet."""
+    if not drafts:
+        return set()
+    hospital, moment, wording = bound_hospital(), clock.now(), Wording()
+    rows = []
+    for draft in drafts:
+        locale = draft.locale if draft.locale in LOCALES else choose_locale(draft.patient.id)
+        known = facts_of_visit(hospital, draft.appointment, draft.patient) if draft.appointment else {}
+        words = wording.render(draft.template, locale, draft.channel, known | dict(draft.facts))
+        rows.append(
+            {
+                "id": new_id(),
+                "key": draft.key,
+                "channel": draft.channel,
+                "template": draft.template,
+                "locale": locale,
+                "recipient": draft.recipient,
+                "patient_id": draft.patient.id,
+                "appointment_id": draft.appointment.id if draft.appointment else None,
+                "rule": draft.rule,
+                "segments": words.segments,
+                "subject": words.subject,
+                "body": words.body,
+                "state": MessageState.QUEUED,
+                "next_attempt_at": moment,
+                "created_at": moment,
+                "updated_at": moment,
+                "created_by": created_by,
+            }
+        )
+    statement = insert(OutboundMessage).values(rows).on_conflict_do_nothing(index_elements=["key"])
+    return set(db.session.scalars(statement.returning(OutboundMessage.key)))
 
 
 def queue_message(
@@ -39,31 +94,8 @@ def queue_message(
     `facts` are those that the template takes beside the appointment's own, such as a link to answer by. `rule` is the
     rule of reminders that it follows, by which whoever hears of its failure knows what failed.
     """
-    hospital, locale, moment = bound_hospital(), locale or choose_locale(patient.id), clock.now()
-    words = render(
-        template, locale, channel=channel, hospital=hospital, appointment=appointment, patient=patient, more=facts
-    )
-    statement = insert(OutboundMessage).values(
-        id=new_id(),
-        key=key,
-        channel=channel,
-        template=template,
-        locale=locale,
-        recipient=recipient,
-        patient_id=patient.id,
-        appointment_id=appointment.id,
-        rule=rule,
-        segments=words.segments,
-        subject=words.subject,
-        body=words.body,
-        state=MessageState.QUEUED,
-        next_attempt_at=moment,
-        created_at=moment,
-        updated_at=moment,
-        created_by=created_by,
-    )
-    written = db.session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(OutboundMessage.id))
-    return written.one_or_none() is not None
+    draft = Draft(key, template, channel, recipient, patient, appointment, rule, locale, facts or {})
+    return bool(queue_messages([draft], created_by=created_by))
 
 
 def queue_letter(
@@ -110,7 +142,8 @@ def withdraw_messages(appointment_id: UUID) -> None:
 
 
 def choose_locale(patient_id: UUID) -> str:
-    """Return the language a patient chose in the portal, else the hospital's."""
-    chosen = db.session.scalar(sa.select(PatientUser.locale).where(PatientUser.patient_id == patient_id))
-    hospital_locale = bound_hospital().locale
-    return next((locale for locale in (chosen, hospital_locale) if locale in LOCALES), LOCALES[0])
+    """Return the language a patient wants messages in, else the one chosen in the portal, else the hospital's."""
+    wanted = sa.select(MessagePreference.locale).where(MessagePreference.patient_id == patient_id).scalar_subquery()
+    chosen = sa.select(PatientUser.locale).where(PatientUser.patient_id == patient_id).scalar_subquery()
+    row = db.session.execute(sa.select(wanted, chosen)).one()
+    return next((locale for locale in (*row, bound_hospital().locale) if locale in LOCALES), LOCALES[0])

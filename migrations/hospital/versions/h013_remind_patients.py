@@ -18,6 +18,7 @@ ALTER TABLE appointments ADD COLUMN confirmed_via VARCHAR(32);
 ALTER TABLE appointments ADD CONSTRAINT ck_appointments_confirmedvia
     CHECK (confirmed_via IN ('link', 'sms', 'portal', 'desk'));
 ALTER TABLE appointment_reminders ADD COLUMN starts_at TIMESTAMP WITH TIME ZONE;
+ALTER TABLE appointment_reminders ADD COLUMN turn INTEGER DEFAULT 0 NOT NULL;
 ALTER TABLE appointment_reminders ADD COLUMN outcome VARCHAR(32);
 ALTER TABLE appointment_reminders ADD COLUMN settled_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE appointment_reminders ADD COLUMN settled_by UUID;
@@ -222,12 +223,11 @@ CREATE TRIGGER refuse_for_erased BEFORE INSERT ON message_replies
 GRANTS = """
 GRANT SELECT, INSERT, DELETE ON reminder_rules TO vien_app;
 GRANT SELECT, INSERT, UPDATE ON message_preferences, waiting_entries, freed_slots, slot_offers TO vien_app;
-GRANT SELECT, INSERT ON message_replies TO vien_app;
+GRANT SELECT, INSERT, UPDATE ON message_replies TO vien_app;
 GRANT SELECT ON reminder_rules TO vien_patient;
 GRANT SELECT, INSERT, UPDATE ON message_preferences, waiting_entries TO vien_patient;
 GRANT SELECT, UPDATE ON slot_offers TO vien_patient;
 GRANT SELECT, INSERT ON freed_slots TO vien_patient;
-GRANT UPDATE (settled_at, outcome) ON freed_slots TO vien_patient;
 """
 
 
@@ -255,6 +255,6 @@ def downgrade() -> None:
     ALTER TABLE appointment_reminders ADD CONSTRAINT ck_appointment_reminders_due_after_creation
         CHECK (due_at >= created_at);
     ALTER TABLE appointment_reminders DROP COLUMN settled_by, DROP COLUMN settled_at, DROP COLUMN outcome,
-        DROP COLUMN starts_at;
+        DROP COLUMN turn, DROP COLUMN starts_at;
     ALTER TABLE appointments DROP COLUMN confirmed_via, DROP COLUMN confirmed_at;
     """)
