@@ -16,12 +16,12 @@ from app.domain.identity.models import PatientUser
 from app.tenancy.binding import bind_hospital
 from app.tenancy.models import OperatorRole
 from tests import factories
-from tests.factories.people import PASSWORD
 from tests.support import servers as test_servers
 from tests.support.client import CheckingClient
-from tests.support.platform import CODES, Platform
+from tests.support.platform import Platform
 from tests.support.queries import count_queries
 from tests.support.servers import Servers
+from tests.support.signing_in import sign_in_proven
 
 __all__ = ["count_queries"]
 
@@ -60,6 +60,7 @@ def platform(servers: Servers, worker_id: str) -> Iterator[Platform]:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher, passwords._of_nobody = quick, quick.hash("a password that nobody has")
     platform = Platform(servers, worker_id)
+    platform.reset()  # the first test finds what every other one finds
     yield platform
     platform.close()
 
@@ -68,12 +69,8 @@ def platform(servers: Servers, worker_id: str) -> Iterator[Platform]:
 def app(platform: Platform, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The application. Afterwards both hospitals are empty again, and one that was not asked for never had a row."""
     yield platform.app
-    try:
-        for code in CODES:
-            if code not in request.fixturenames:
-                assert platform.rows_of(code) == {}, f"{code} was none of this test's business"
-    finally:
-        platform.reset()
+    for code, emptied in platform.reset().items():
+        assert code in request.fixturenames or not emptied, f"{code} was none of this test's business"
 
 
 @pytest.fixture
@@ -114,7 +111,7 @@ def sign_in_staff(app: Flask, bound: Bind) -> Callable[..., CheckingClient]:
         with bound(code):
             staff = factories.make_staff(role, **facts)
             person = {"id": staff.id, "username": staff.username, "full_name": staff.full_name}
-        return _sign_in(app, f"/h/{code}/hospital/sign-in", person, code, username=person["username"])
+        return _sign_in(app, f"/h/{code}/hospital/sign-in", person, code)
 
     return sign_in
 
@@ -131,7 +128,7 @@ def sign_in_patient(app: Flask, bound: Bind) -> Callable[..., CheckingClient]:
             patient = db.session.get(Patient, patient_id) if patient_id else factories.make_patient(**facts)
             account: PatientUser = factories.make_patient_user(patient)
             person = {"id": account.id, "patient_id": patient.id, "cccd": patient.cccd, "full_name": patient.full_name}
-        return _sign_in(app, f"/h/{code}/patient/sign-in", person, code, username=person["cccd"])
+        return _sign_in(app, f"/h/{code}/patient/sign-in", person, code)
 
     return sign_in
 
@@ -144,14 +141,14 @@ def sign_in_operator(app: Flask) -> Callable[..., CheckingClient]:
         with app.app_context(), unit_of_work():
             user = factories.make_operator(username, role)
             person = {"id": user.id, "username": user.username}
-        return _sign_in(app, "/admin/sign-in", person, None, username=username)
+        return _sign_in(app, "/admin/sign-in", person, None)
 
     return sign_in
 
 
-def _sign_in(app: Flask, url: str, person: dict[str, Any], hospital: str | None, *, username: str) -> CheckingClient:
+def _sign_in(app: Flask, url: str, person: dict[str, Any], hospital: str | None) -> CheckingClient:
     browser: CheckingClient = app.test_client()  # type: ignore[assignment]
-    response = browser.submit(url, {"username": username, "password": PASSWORD})
+    response = sign_in_proven(browser, url, person["id"])
     assert response.status_code == 303, response.get_data(as_text=True)
     browser.person, browser.hospital = person, hospital
     return browser

@@ -37,9 +37,9 @@ class CheckingClient(FlaskClient):
         """Send a form: take its token from the page it stands on (the same address unless told), then post."""
         token = self.csrf_token(page or url)
         response = self.post(url, data={"csrf_token": token, **(data or {})}, **kwargs)
-        return self._show_second_factor(response) if url.endswith("/sign-in") else response
+        return self.show_second_factor(response) if url.endswith("/sign-in") else response
 
-    def _show_second_factor(self, response: TestResponse) -> TestResponse:
+    def show_second_factor(self, response: TestResponse) -> TestResponse:
         """Answer with the app of who signs in where the second factor is asked for, or set one up where one is due."""
         path = urlsplit(response.location or "").path
         if self.authenticator is None or not path.endswith(("/second-factor", "/second-factor/new")):

@@ -32,6 +32,7 @@ from app.tenancy.provisioning import HospitalRequest, request_hospital
 from app.web.security import limiter
 from tests.support.client import CheckingClient
 from tests.support.servers import Servers
+from tests.support.signing_in import take_the_proven
 
 CODES = ("alpha", "beta")
 ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
@@ -55,14 +56,9 @@ NAMING = """
 SELECT database_name FROM hospital_databases UNION ALL SELECT database_name FROM retired_databases
 UNION ALL SELECT database_name FROM restore_runs UNION ALL SELECT details::text FROM operation_steps
 """
-EMPTY_ALL = """
-DO $$ DECLARE name text; BEGIN
-    SET LOCAL session_replication_role = replica;
-    FOR name IN SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'public'
-            AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT c.relname = ANY (ARRAY[KEPT])
-    LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
-END $$
+TABLES = """
+SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition AND NOT relname = ANY (%s)
 """
 
 
@@ -96,6 +92,7 @@ class Platform:
         )
         app = create_app(settings)
         app.test_client_class = CheckingClient
+        take_the_proven(app)
         return app
 
     def create_hospital(self, code: str, **facts: Any) -> None:
@@ -129,36 +126,48 @@ class Platform:
         with self.cluster.connect(self.databases[code] if code else self.central_name) as connection:
             yield connection
 
+    def connections(self) -> set[int]:
+        """Return the server processes that serve the application in its hospitals' databases, whoever asked."""
+        with self.cluster.connect() as connection:
+            return {
+                row[0]
+                for row in connection.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = ANY (%s) AND usename <> current_user",
+                    ([*self.databases.values()],),
+                )
+            }
+
     def rows_of(self, code: str) -> dict[str, int]:
         """Return the tables of a hospital that tests fill and that are not empty, with their row counts."""
         with self.admin(code) as connection:
-            tables = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-                    " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
-                )
-                if row[0] not in KEPT["hospital"] | VISITED
-            ]
-            counts = {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}  # type: ignore[index]
-        return {table: count for table, count in counts.items() if count}
+            return {
+                table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # type: ignore[index]
+                for table in _filled(connection, "hospital")
+                if table not in VISITED
+            }
 
-    def reset(self) -> None:
-        """Empty every table that tests fill, drop further hospitals, remove files, forget what processes remember."""
+    def reset(self) -> dict[str, list[str]]:
+        """Empty every table that tests fill, drop further hospitals, remove files, forget what processes remember.
+
+        Returns for each hospital which tables were not empty.
+        """
         for folder in ("files", "backups"):
             shutil.rmtree(self.var / folder, ignore_errors=True)
+        emptied = {}
         for code in CODES:
             with self.admin(code) as connection:
-                _empty(connection, "hospital")
-        self._drop_replaced_logins()
-        self._drop_further_hospitals()
+                emptied[code] = [table for table in _empty(connection, "hospital") if table not in VISITED]
         with self.admin() as connection:
+            self._drop_replaced_logins(connection)
+            self._drop_further_hospitals(connection)
             _empty(connection, "central")
             connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
+        self.databases = {code: self.databases[code] for code in CODES}
         with self.app.app_context():
             tenancy().registry.forget()
             limiter.reset()
             redis_connection().flushdb()  # a job left behind would be found by another test's worker
+        return emptied
 
     def close(self) -> None:
         """Close every connection of the application, and take its folder away."""
@@ -167,31 +176,24 @@ class Platform:
             db.engine.dispose()
         shutil.rmtree(self.var, ignore_errors=True)
 
-    def _drop_replaced_logins(self) -> None:
-        with self.admin() as connection:
-            roles = connection.execute("SELECT login_role FROM retired_logins").fetchall()
-        for (role,) in roles:
+    def _drop_replaced_logins(self, central: psycopg.Connection[Any]) -> None:
+        for (role,) in central.execute("SELECT login_role FROM retired_logins").fetchall():
             drop_login(self.cluster, role)
 
-    def _drop_further_hospitals(self) -> None:
-        with self.admin() as connection:
-            further = connection.execute(
-                "SELECT h.id, d.database_name, d.login_role FROM hospitals h"
-                " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
-                (list(CODES),),
-            ).fetchall()
-            left = connection.execute(
-                "SELECT hospital_id, database_name, login_role FROM retired_databases WHERE dropped_at IS NULL"
-            ).fetchall()
-            if not further and not left:
-                return
-            ids = [row[0] for row in further]
-            _empty(connection, "central")
-            for table, column in (
-                ("hospital_databases", "hospital_id"),
-                ("hospitals", "id"),
-            ):
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ANY (%s)", (ids,))
+    def _drop_further_hospitals(self, central: psycopg.Connection[Any]) -> None:
+        further = central.execute(
+            "SELECT h.id, d.database_name, d.login_role FROM hospitals h"
+            " LEFT JOIN hospital_databases d ON d.hospital_id = h.id WHERE NOT h.code = ANY (%s)",
+            (list(CODES),),
+        ).fetchall()
+        left = central.execute(
+            "SELECT hospital_id, database_name, login_role FROM retired_databases WHERE dropped_at IS NULL"
+        ).fetchall()
+        if not further and not left:
+            return
+        _empty(central, "central")
+        for table, column in (("hospital_databases", "hospital_id"), ("hospitals", "id")):
+            central.execute(f"DELETE FROM {table} WHERE {column} = ANY (%s)", ([row[0] for row in further],))
         with self.app.app_context():
             tenancy().engines.dispose()
         with self.cluster.connect() as connection:
@@ -207,6 +209,16 @@ def _own_redis(url: str, worker: str) -> str:
     return urlsplit(url)._replace(path=f"/{number}").geturl() if url.startswith("redis") else url
 
 
-def _empty(connection: psycopg.Connection[Any], history: str) -> None:
-    kept = ", ".join(f"'{name}'" for name in sorted(KEPT[history]))
-    connection.execute(EMPTY_ALL.replace("KEPT", kept))
+def _filled(connection: psycopg.Connection[Any], history: str) -> list[str]:
+    tables = [row[0] for row in connection.execute(TABLES, (sorted(KEPT[history]),))]
+    looks = [f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables]
+    return [row[0] for row in connection.execute(" UNION ALL ".join(looks))]
+
+
+def _empty(connection: psycopg.Connection[Any], history: str) -> list[str]:
+    """Empty what tests fill, whatever refers to it; return which tables were not empty."""
+    filled = _filled(connection, history)
+    if filled:
+        deletions = "; ".join(f'DELETE FROM "{table}"' for table in filled)
+        connection.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletions}; COMMIT")
+    return filled

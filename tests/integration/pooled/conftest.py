@@ -11,6 +11,7 @@ from flask import Flask
 from app.core.db import db
 from app.tenancy.binding import tenancy
 from app.tenancy.pooling import list_pooler_users
+from tests.integration.jobs.conftest import until
 from tests.integration.web.probe import make_probe
 from tests.support.platform import CODES, Platform
 from tests.support.pooler import Pooler
@@ -42,6 +43,7 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
     with platform.admin() as connection:
         connection.execute("UPDATE database_clusters SET pooler_host = '127.0.0.1', pooler_port = %s", (pooler.port,))
     platform.close()
+    assert until(lambda: not platform.connections(), 30), "somebody besides the pooler is connected"
     made = platform.make_app(database_url=through, database_listen_url=url.geturl(), pool_overflow=14)
     made.register_blueprint(make_probe())
     yield made
@@ -59,16 +61,13 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
 def app(platform: Platform, pooled_app: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The application, through the pooler. What `tests/conftest.py` promises holds here too."""
     yield pooled_app
-    try:
-        for code in CODES:
-            if code not in request.fixturenames:
-                assert platform.rows_of(code) == {}, f"{code} was none of this test's business"
-    finally:
-        platform.reset()
-        with pooled_app.app_context():
-            tenancy().registry.forget()
-            facts = tenancy().engines.statistics().connections
-        assert (facts.in_use, facts.waiting) == (0, 0)
+    emptied = platform.reset()
+    with pooled_app.app_context():
+        tenancy().registry.forget()
+        facts = tenancy().engines.statistics().connections
+    assert (facts.in_use, facts.waiting) == (0, 0)
+    for code in CODES:
+        assert code in request.fixturenames or not emptied[code], f"{code} was none of this test's business"
 
 
 @pytest.fixture
