@@ -20,13 +20,15 @@ from app.domain.centre.sync import synchronise, synchronise_fully
 @click.option(
     "--queue", "queues", multiple=True, type=click.Choice(QUEUES), help="Watch this queue only; may be given again."
 )
+@click.option("--processes", default=1, type=click.IntRange(1, 64), help="So many workers out of one process.")
 @with_appcontext
-def worker_command(burst: bool, queues: tuple[str, ...]) -> None:
-    """Perform queued jobs until SIGTERM, which lets the present one end.
+def worker_command(burst: bool, queues: tuple[str, ...], processes: int) -> None:
+    """Perform queued jobs until SIGTERM, which lets the present ones end.
 
-    The queue `long` holds backups and other work of minutes: have a worker of its own for it.
+    One worker of several stays free of any one hospital: have two at least. The queue `long` holds backups and other
+    work of minutes: have a worker of its own for it.
     """
-    current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES)
+    current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES, processes=processes)
 
 
 @click.command("relay")

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 STAMP = "prepared.txt"
 THREADS = 8
+WORKER = ("--processes", "2", "--queue", "fleet", "--queue", "hospital")
 LOOPBACK_ABOVE = 25  # the loopback gateway's port, as far above the web's
 LOOPBACK_COST = 350  # of one segment, in đồng; invented, as everything there is
 
@@ -84,7 +85,11 @@ def run(var: Path, port: int, servers: Servers) -> int:
         [
             Child("web", gunicorn(port), inherited | web),
             Child("streams", streams(), inherited | web | {"STREAMS_BIND": f"127.0.0.1:{web['LIVE_PORT']}"}),
-            Child("worker", flask("worker", "--queue", "fleet", "--queue", "hospital"), inherited | worker),
+            Child(
+                "worker",
+                flask("worker", *WORKER),
+                inherited | worker,
+            ),
             Child("long", flask("worker", "--queue", "long"), inherited | worker),
             Child("relay", flask("relay"), inherited | web),
             Child("scheduler", flask("scheduler"), inherited | worker),

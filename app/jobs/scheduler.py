@@ -19,6 +19,7 @@ from rq.exceptions import SchedulerNotFound
 
 from app.core.logging import get_logger
 from app.core.queue import PERFORM, enqueue, redis_connection
+from app.core.queue_state import note_asked
 from app.jobs.lease import Lease
 from app.jobs.rounds import WAKE
 from app.jobs.schedule import list_periods
@@ -47,6 +48,7 @@ class SignedCronJob(CronJob):
         """Ask for the work; raises QueueAway."""
         if not enqueue(self._job, **self._job_args):
             raise QueueAway
+        note_asked(f"{self._job} {self._job_args['seconds']}" if self._job == WAKE else self._job)
 
 
 class Scheduler(CronScheduler):

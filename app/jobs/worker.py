@@ -25,6 +25,7 @@ from app.core.logging import bind_log, clear_log, get_logger
 from app.core.queue import QUEUES, BadJob, Envelope, JobKind, admit, begin, end, get_kind, verify
 from app.core.queue_lanes import FairQueue, lane_of
 from app.jobs.fair_worker import HospitalWorker, give_lanes
+from app.jobs.pool import Pool
 from app.jobs.settling import record_refusal
 from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
@@ -95,8 +96,11 @@ def _enter_and_run(kind: JobKind, envelope: Envelope) -> None:
             kind.run(**envelope.args)
 
 
-def run_worker(*, burst: bool = False, queues: Sequence[str] = QUEUES) -> None:
+def run_worker(*, burst: bool = False, queues: Sequence[str] = QUEUES, processes: int = 1) -> None:
     """Work until SIGTERM or SIGINT, which let the present job end; with `burst` until the queues are empty."""
+    if processes > 1:
+        Pool(processes, lambda: run_worker(burst=burst, queues=queues)).run()
+        return
     logging.getLogger("rq").addFilter(_tell_in_a_line)
     for name in ("rq.worker", "rq.job", "rq.registry"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -177,7 +177,7 @@ def count_open() -> dict[str | None, int]:
         DeadLetter, Hospital, Hospital.id == DeadLetter.hospital_id
     )
     query = query.where(DeadLetter.state == DeadLetterState.OPEN).group_by(Hospital.code)
-    return dict(db.session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in db.session.execute(query)}
 
 
 def get_dead_letter(letter_id: UUID) -> Any:
