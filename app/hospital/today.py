@@ -75,6 +75,7 @@ def today() -> Response:
         is_today=day == this_day,
         days={"before": format_date(day - timedelta(days=1)), "after": format_date(day + timedelta(days=1))},
         state_counts={name: sum(worklist.counts[s] for s in statuses) for name, statuses in STATES.items()},
+        live_key=_live_key(person, view),
         next_up=_next_up(worklist, view) if day == this_day and not state else None,
         has_errors=bool(form.errors),
     )
@@ -90,6 +91,12 @@ def _list(person: Principal, view: View, day: date, statuses: frozenset[Appointm
         order=ORDERS.get(view, Order.ARRIVALS),
         page=request.args.get("page", 1, type=int),
     )
+
+
+def _live_key(person: Principal, view: View) -> str:
+    """Return whose changes concern this worklist: a doctor's own, a department's, or everybody's."""
+    key = {View.DOCTOR: person.id, View.NURSE: person.signed_in.department_id}.get(view)
+    return str(key or "")
 
 
 def _view_of(person: Principal) -> View:

@@ -25,9 +25,13 @@ from app.domain.appointments.queries import FreeSlot, list_departments, list_doc
 from app.domain.appointments.visits import check_in, mark_no_show, open_visit
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
 from app.domain.patients.queries import PatientRow, open_patient, read_patient
+from app.domain.queueing.models import Priority
+from app.domain.queueing.queries import find_ticket
+from app.domain.queueing.rules import ticket_code
 from app.hospital import hospital, wording
 from app.hospital.forms.visits import BookingForm
 from app.hospital.forms.vitals import ReasonForm
+from app.tenancy.binding import has_revision
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.sign_in import safe_target
@@ -46,9 +50,9 @@ def visits_show(appointment_id: UUID) -> Response:
 @hospital.post("/visits/<uuid:appointment_id>/check-in")
 @requires(CHECK_IN)
 def visits_check_in(appointment_id: UUID) -> BaseResponse:
-    """Note that the patient has arrived; pressed twice it says so and harms nothing."""
-    if check_in(current_actor(), appointment_id, _version()):
-        flash(_("Checked in. The patient is now waiting."), "success")
+    """Note that the patient has arrived and give out a number; pressed twice it says so and harms nothing."""
+    if check_in(current_actor(), appointment_id, _version(), _priority()):
+        flash(_checked_in(appointment_id), "success")
     else:
         flash(_("This patient had been checked in already."), "info")
     return see_other(safe_target(request.form.get("next")) or url_for("hospital.today"))
@@ -124,6 +128,8 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
     return render(
         "hospital/visits/show.html",
         visit=visit,
+        ticket=find_ticket(appointment_id) if visit.arrived_at and has_revision("h014") else None,
+        code_of=ticket_code,
         patient=read_patient(current_actor(), visit.patient_id, visiting(current_actor())).patient,
         form=form,
         is_today=local_day(visit.starts_at) == clock.today(hospital_zone()),
@@ -199,6 +205,20 @@ def _read_slot(form: BookingForm) -> tuple[UUID, datetime] | None:
     except ValueError:
         return None
     return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
+
+
+def _priority() -> Priority | None:
+    """Return what the desk says of who comes first; without a word of it the hospital's rule decides."""
+    said = request.form.get("priority", "")
+    return Priority(said) if said in Priority else None
+
+
+def _checked_in(appointment_id: UUID) -> str:
+    ticket = find_ticket(appointment_id) if has_revision("h014") else None
+    if ticket is None:
+        return _("Checked in. The patient is now waiting.")
+    code = ticket_code(ticket.department_code, ticket.number)
+    return _("Checked in. The patient's number is %(code)s.", code=code)
 
 
 def _version() -> int:

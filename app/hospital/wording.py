@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.core import clock
@@ -119,7 +119,15 @@ def minutes_since(moment: datetime) -> int:
 
 def waited(moment: datetime) -> str:
     """Say how long somebody has been waiting."""
-    minutes = minutes_since(moment)
+    return _in_minutes(minutes_since(moment))
+
+
+def duration(length: timedelta) -> str:
+    """Say how long something lasts, to the minute."""
+    return _in_minutes(int(length.total_seconds() // 60))
+
+
+def _in_minutes(minutes: int) -> str:
     if minutes < 60:
         return _("%(minutes)s min", minutes=minutes)
     return _("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")

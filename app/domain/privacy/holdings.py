@@ -45,6 +45,14 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("patients", _l("Personal data"), "id = :who", OnErasure.CLEARED, hidden=STAFF | {"search_name"}),
     Holding("patient_allergies", _l("Allergies"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("appointments", _l("Visits"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
+    Holding(
+        "queue_tickets",
+        _l("Queue numbers"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept="a number of a day; it says nothing once the patient is nobody",
+        hidden=STAFF | {"called_by"},
+    ),
     Holding("vital_signs", _l("Vital signs"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("medical_records", _l("Medical records"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding(
