@@ -17,6 +17,7 @@ def add_commands(app: Flask) -> None:
         clusters,
         connections,
         credentials,
+        dead_letters,
         ending,
         exit_kits,
         gateway,
