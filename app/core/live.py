@@ -118,9 +118,11 @@ def ask_again(*, hospital: str | None, whom: object = "") -> None:
 def read_missed(hospital: str | None, after: str) -> Missed:
     """Return what a hospital's log holds after a place; raises RedisError."""
     name, redis = _log(hospital), _redis()
-    first, newest, found = (
-        redis.pipeline(transaction=True).xrange(name, count=1).xrevrange(name, count=1).xrange(name, min=f"({after}")
-    ).execute()
+    asking: Any = redis.pipeline(transaction=True)
+    asking.xrange(name, count=1)
+    asking.xrevrange(name, count=1)
+    asking.xrange(name, min=f"({after}")
+    first, newest, found = asking.execute()
     last_id = _text(newest[0][0]) if newest else BEGINNING
     reaches = place_of(after) <= place_of(last_id)
     if reaches and first and after != BEGINNING:

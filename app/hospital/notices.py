@@ -20,7 +20,6 @@ KINDS: dict[str, Text] = {
     "appointment.check_in": _l("Your patient has arrived"),
     "appointment.cancel": _l("A visit with you was cancelled"),
 }
-SHOWN_BY = {"appointment": ("hospital.visits_show", "appointment_id")}
 
 
 @hospital.get("/notifications")
@@ -47,8 +46,10 @@ def notices_read(notice_id: UUID) -> BaseResponse:
     subject = read_notice(_own_id(), notice_id)
     if subject is None:
         raise NotFound
-    endpoint, argument = SHOWN_BY.get(subject[0], ("hospital.notices_index", ""))
-    return see_other(url_for(endpoint, **({argument: subject[1]} if argument else {})))
+    subject_type, subject_id = subject
+    if subject_type == "appointment":
+        return see_other(url_for("hospital.visits_show", appointment_id=subject_id))
+    return see_other(url_for("hospital.notices_index"))
 
 
 @hospital.post("/notifications/read")

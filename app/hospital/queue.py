@@ -13,9 +13,9 @@ from app.core.i18n import _, _l
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.identity.permissions import CALL_PATIENTS, SHOW_QUEUE, VIEW_APPOINTMENTS, WRITE_RECORDS
-from app.domain.queueing.models import Priority, QueueTicket
+from app.domain.queueing.models import QueueTicket
 from app.domain.queueing.queries import last_room, list_queues, read_board, read_screen
-from app.domain.queueing.rules import LONG_WAIT, ticket_code
+from app.domain.queueing.rules import LONG_WAIT, read_priority, ticket_code
 from app.domain.queueing.tickets import (
     call_next,
     call_ticket,
@@ -31,7 +31,7 @@ from app.web.menu import declare_menu
 from app.web.principals import current_actor, find_principal
 from app.web.render import render, see_other
 
-declare_menu("hospital.queue_index", _l("Queue"), "users", VIEW_APPOINTMENTS, 15)
+declare_menu("hospital.queue_index", _l("Waiting line"), "users", VIEW_APPOINTMENTS, 15)
 
 OWN, ALL = "own", "all"
 
@@ -100,10 +100,10 @@ def queue_return(ticket_id: UUID) -> BaseResponse:
 @requires(CALL_PATIENTS)
 def queue_priority(ticket_id: UUID) -> BaseResponse:
     """Let a number be called earlier or later."""
-    wanted = request.form.get("priority", "")
-    if wanted not in Priority:
+    wanted = read_priority(request.form.get("priority", ""))
+    if wanted is None:
         return _show(error=InvalidValue(_("Choose from what the page offers."), field="priority"))
-    change_priority(current_actor(), ticket_id, _version(), Priority(wanted))
+    change_priority(current_actor(), ticket_id, _version(), wanted)
     return _back()
 
 

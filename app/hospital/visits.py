@@ -25,9 +25,8 @@ from app.domain.appointments.queries import FreeSlot, list_departments, list_doc
 from app.domain.appointments.visits import check_in, mark_no_show, open_visit
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
 from app.domain.patients.queries import PatientRow, open_patient, read_patient
-from app.domain.queueing.models import Priority
 from app.domain.queueing.queries import find_ticket
-from app.domain.queueing.rules import ticket_code
+from app.domain.queueing.rules import read_priority, ticket_code
 from app.hospital import hospital, wording
 from app.hospital.forms.visits import BookingForm
 from app.hospital.forms.vitals import ReasonForm
@@ -51,7 +50,7 @@ def visits_show(appointment_id: UUID) -> Response:
 @requires(CHECK_IN)
 def visits_check_in(appointment_id: UUID) -> BaseResponse:
     """Note that the patient has arrived and give out a number; pressed twice it says so and harms nothing."""
-    if check_in(current_actor(), appointment_id, _version(), _priority()):
+    if check_in(current_actor(), appointment_id, _version(), read_priority(request.form.get("priority", ""))):
         flash(_checked_in(appointment_id), "success")
     else:
         flash(_("This patient had been checked in already."), "info")
@@ -205,12 +204,6 @@ def _read_slot(form: BookingForm) -> tuple[UUID, datetime] | None:
     except ValueError:
         return None
     return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
-
-
-def _priority() -> Priority | None:
-    """Return what the desk says of who comes first; without a word of it the hospital's rule decides."""
-    said = request.form.get("priority", "")
-    return Priority(said) if said in Priority else None
 
 
 def _checked_in(appointment_id: UUID) -> str:

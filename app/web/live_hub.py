@@ -13,9 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
-from redis import Redis
 from redis.exceptions import RedisError
 
 from app.core.live import ASK_AGAIN, BEGINNING, EVERYTHING, Change, Heard, channel, place_of, read_heard, read_missed
@@ -200,7 +200,7 @@ class Hub:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def _hear(self) -> Iterator[Heard]:
-        redis: Redis = self._app.extensions["redis"]
+        redis: Any = self._app.extensions["redis"]
         with redis.pubsub() as pubsub:
             pubsub.subscribe(channel())
             while not self._stopping.is_set():

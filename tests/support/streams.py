@@ -46,7 +46,7 @@ def stream_process(environment: dict[str, str], port: int | None = None, **chang
     process = subprocess.Popen(streams(), env=values, cwd=ROOT)
     running = StreamProcess(port, process)
     try:
-        until(lambda: running.health(), "the process that holds streams answers", 60)
+        until(running.health, "the process that holds streams answers", 60)
         yield running
     finally:
         process.terminate()

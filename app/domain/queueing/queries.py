@@ -226,7 +226,9 @@ def list_queues() -> Sequence[Any]:
         .subquery()
     )
     query = (
-        sa.select(Department.id, Department.code, Department.name, sa.func.coalesce(waiting.c.waiting, 0).label("waiting"))
+        sa.select(
+            Department.id, Department.code, Department.name, sa.func.coalesce(waiting.c.waiting, 0).label("waiting")
+        )
         .outerjoin(waiting, waiting.c.department_id == Department.id)
         .where(Department.accepts_bookings)
         .order_by(Department.position, Department.name)

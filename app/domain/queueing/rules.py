@@ -37,3 +37,11 @@ def priority_by_age(born_on: date, day: date, rules: QueueRules) -> Priority:
 def ticket_code(department_code: str, number: int) -> str:
     """Return what stands on the screen and is said aloud: `NOI 012`."""
     return f"{department_code} {number:03d}"
+
+
+def read_priority(typed: str) -> Priority | None:
+    """Return the priority that was chosen, or None where none was."""
+    try:
+        return Priority(typed)
+    except ValueError:
+        return None
