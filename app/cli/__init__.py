@@ -14,6 +14,7 @@ def add_commands(app: Flask) -> None:
         accounts,
         audit,
         backups,
+        carrying,
         clusters,
         connections,
         credentials,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from app.core.actor import system_actor
 from app.core.queue import job
+from app.domain.centre import operations  # noqa: F401 (it declares kinds of long work)
 from app.domain.centre.pruning import has_old_events, prune_events
+from app.domain.centre.reconciling import is_reconciliation_due, reconcile
 from app.domain.centre.relaying import has_work, relay_events
 from app.jobs.schedule import every
 from app.tenancy.waking import CARRY
@@ -21,3 +24,10 @@ def sync_hospital(hospital: str) -> None:
 def prune_outbox(hospital: str) -> None:
     """Empty the outbox behind the slowest consumer."""
     prune_events(hospital)
+
+
+@every(seconds=3600, due=is_reconciliation_due)
+@job("reconcile_index", queue="long", for_hospital=True, timeout_seconds=3600, once_within=3600, binds_itself=True)
+def reconcile_index(hospital: str) -> None:
+    """Compare the index with the hospital's patients, and mend what has drifted."""
+    reconcile(system_actor("schedule"), hospital)

@@ -146,17 +146,16 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
 
 
 def list_indexed(hospital_id: UUID) -> set[UUID]:
-    """Return the patients of a hospital that the index holds as active."""
-    entry = PatientIndexEntry
-    query = sa.select(entry.patient_id).where(entry.hospital_id == hospital_id, entry.deactivated_at.is_(None))
+    """Return the patients of a hospital whom the index holds."""
+    query = sa.select(PatientIndexEntry.patient_id).where(PatientIndexEntry.hospital_id == hospital_id)
     return set(db.session.scalars(query))
 
 
-def deactivate(hospital_id: UUID, patient_ids: Iterable[UUID], moment: datetime) -> None:
+def take_out(hospital_id: UUID, patient_ids: Iterable[UUID]) -> None:
     """Take patients out of the index whom their hospital does not have."""
     entry = PatientIndexEntry
-    gone = sa.update(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(patient_ids)))
-    db.session.execute(gone.values(deactivated_at=moment).execution_options(synchronize_session=False))
+    gone = sa.delete(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(patient_ids)))
+    db.session.execute(gone.execution_options(synchronize_session=False))
 
 
 def forget_erased(hospital_id: UUID, erased: Sequence[Erased]) -> None:

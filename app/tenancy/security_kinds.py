@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[Text, Risk]] = {
     "breach.register": (_l("Data breach registered"), Risk.HIGH),
     "request.overdue": (_l("A request about personal data is overdue"), Risk.MEDIUM),
     "job.forged": (_l("Forged job refused"), Risk.CRITICAL),
+    "index.drifted": (_l("The index of patients had drifted"), Risk.MEDIUM),
     "work.given_up": (_l("Work given up"), Risk.MEDIUM),
 }
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from app.core import clock
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.delivery import SINCE
 from app.domain.audit.outbox import find_pruned
 from app.domain.centre.queries import count_patients, count_rows, list_present, read_erased, read_patients_after
 from app.tenancy.binding import bind_hospital, has_revision
-from app.tenancy.index import deactivate, forget_erased, index_patients, list_indexed
+from app.tenancy.index import forget_erased, index_patients, list_indexed, take_out
 from app.tenancy.reading import ask_replica
 from app.tenancy.sync import Report, checksum_of, find_heard, move_cursor, refuse_inside_a_hospital, write_run
 
@@ -44,7 +43,7 @@ def retell(code: str, hospital_id: UUID, started_at: datetime, progress: Progres
         counts = ask_replica(lambda: count_rows(None))
     with unit_of_work():
         forget_erased(hospital_id, erased)
-        deactivate(hospital_id, gone, clock.now())
+        take_out(hospital_id, gone)
         if pruned:
             move_cursor(hospital_id, pruned)
         position = find_heard(hospital_id).position

@@ -16,6 +16,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, usage_daily, outbox_con
 GRANT USAGE ON SEQUENCE configuration_version_seq TO vien_central_app;
 """
 
+# What an installation is alerted of; its own to change.
+RULES = """
+INSERT INTO alert_rules (id, name, kinds, least_risk, events, minutes, counted_by, severity, escalate_minutes, quiet_minutes)
+VALUES
+    ('0198c009-0000-7000-8000-000000000001', 'Chỉ mục bệnh nhân bị lệch', ARRAY['index.drifted']::text[], 'low', 1, 1440, 'hospital', 'medium', NULL, 2880);
+"""
+FORGET = """
+DELETE FROM alerts WHERE rule_id::text LIKE '0198c009-0000-7000-8000-%';
+DELETE FROM alert_rules WHERE id::text LIKE '0198c009-0000-7000-8000-%';
+"""
+
 
 def _hospital(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f(f"fk_{table}_hospital_id"))
@@ -102,9 +113,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hospital_id", "name", name=op.f("pk_configuration_applied")),
     )
     op.execute(GRANTS)
+    op.execute(RULES)
 
 
 def downgrade() -> None:
+    op.execute(FORGET)
     op.drop_table("configuration_applied")
     op.drop_table("configuration")
     op.execute("DROP SEQUENCE configuration_version_seq")
