@@ -52,6 +52,12 @@ def list_devices(account_id: UUID) -> Sequence[Device]:
     return [Device(*row) for row in db.session.execute(query)]
 
 
+def list_endpoints(account_id: UUID) -> Sequence[str]:
+    """Return where an account's browsers are reached."""
+    query = sa.select(PushSubscription.endpoint).where(PushSubscription.patient_user_id == account_id)
+    return db.session.scalars(query.limit(MOST)).all()
+
+
 def switch_on(
     actor: Actor, account_id: UUID, patient_id: UUID, *, endpoint: str, p256dh: str, auth: str, user_agent: str | None
 ) -> None:
