@@ -13,6 +13,7 @@ from app.core.logging import get_logger
 from app.core.permissions import public
 from app.domain.messages.gateway_store import hook_secret
 from app.domain.messages.hook import NotSigned, Reply, check_signature, read_call
+from app.domain.messages.replies import handle_reply
 from app.domain.messages.reports import record_delivery
 from app.tenancy.binding import find_bound_hospital
 from app.web.guards import guard
@@ -52,12 +53,12 @@ def _take() -> None:
     if (request.content_length or 0) > LARGEST_CALL:
         raise NotSigned
     body = request.get_data(cache=False)
+    if len(body) > LARGEST_CALL:
+        raise NotSigned
     timestamp, signature = (request.headers.get(f"X-Vien-{name}", "") for name in ("Timestamp", "Signature"))
     check_signature(hook_secret(), timestamp, signature, body)
     call = read_call(body)
     if isinstance(call, Reply):
-        from app.domain.messages.replies import handle_reply
-
         handle_reply(call.sender, call.text, f"{PROVIDER}:{call.provider_id}")
     else:
         record_delivery(PROVIDER, call.provider_id, call.state, call.at, reference=call.reference, detail=call.detail)

@@ -117,7 +117,7 @@ def sms_server(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmsServe
         update={"sms_gateway": server.settings(), "sms_hook_secret": HOOK_SECRET, "private_gateways": True}
     )
     monkeypatch.setitem(app.extensions, "settings", settings)
-    threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in (web, loopback)]
+    threads = [threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True) for one in (web, loopback)]
     for thread in threads:
         thread.start()
     try:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,7 +35,7 @@ from app.domain.messages.template_kinds import REMINDER
 from app.tenancy.binding import bind_hospital
 from tests.factories import make_appointment, make_patient
 from tests.integration.messages.conftest import HOOK_SECRET, SmsServer
-from tests.support.platform import ACTOR
+from tests.support.platform import ACTOR, Platform
 
 HOUR = timedelta(hours=1)
 
@@ -123,6 +127,51 @@ def test_a_gateway_that_accepts_and_then_hangs_leaves_it_unknown_and_it_is_sent_
         assert known.delivered_at is not None
 
 
+WORKER = """
+from app import create_app
+from app.core.unit_of_work import unit_of_work
+from app.domain.messages.delivery import deliver_due
+from app.domain.messages.gateway_store import hospital_transports
+from app.tenancy.binding import bind_hospital
+
+with create_app().app_context(), bind_hospital("alpha"):
+    with unit_of_work():
+        transports = hospital_transports()
+    deliver_due(transports)
+"""
+
+
+def test_a_worker_killed_while_the_gateway_has_the_message_leaves_it_unknown_and_sent_once(
+    platform: Platform, bound: Any, deliver: Any, sms_server: SmsServer, alpha: str
+) -> None:
+    sms_server.box.behaviour = Behaviour.HANG
+    with bound(alpha):
+        message_id = queue()
+    settings = {"SMS_GATEWAY": sms_server.settings().model_dump_json(), "LOG_LEVEL": "ERROR"}
+    environment = {**os.environ, **platform.environment(), **settings}
+    worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+    try:
+        _wait_until(lambda: sms_server.box.requests == 1)
+    finally:
+        worker.kill()
+        assert worker.wait() == -signal.SIGKILL
+    sms_server.box.behaviour = Behaviour.ACCEPT
+    with bound(alpha):
+        assert read(message_id).state is MessageState.SENDING
+    assert deliver() == 0  # nobody touches it while it may be somebody's
+    assert deliver(later=CLAIM) == 0
+    with bound(alpha):
+        assert (read(message_id).state, events()) == (MessageState.UNKNOWN, [("unknown", "worker")])
+    assert (sms_server.box.requests, len(sms_server.box.list())) == (1, 1)
+
+
+def _wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    ends = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "state", "requests", "heard"),
     [
@@ -205,16 +254,20 @@ def test_whoever_cannot_sign_is_soon_not_answered_and_signed_calls_go_on(
     assert answers[-1] == 429
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"event": "delivery", "state": "sent", "id": "1"}',
-                                  b'{"event": "reply", "id": "1"}', b'{"event": "delivery", "state": "delivered"}',
-                                  b'{"event": "delivery", "state": "failed", "id": {"a": 1}}'])  # fmt: skip
+NONSENSE = (
+    *(b"", b"[]", b"{}", b'{"event": "reply", "id": "1"}', b'{"event": "delivery", "state": "delivered"}'),
+    *(b'{"event": "delivery", "state": "sent", "id": "1"}', b"\xff"),
+    b'{"event": "delivery", "state": "failed", "id": {"a": 1}}',
+)
+
+
 def test_a_signed_call_that_says_nothing_that_is_understood_is_answered_so(
-    client: Any, sms_server: SmsServer, alpha: str, body: bytes
+    client: Any, sms_server: SmsServer, alpha: str
 ) -> None:
-    now = int(time.time())
-    headers = {"X-Vien-Timestamp": str(now),
-               "X-Vien-Signature": sign(derived_hook_secret(HOOK_SECRET, alpha), now, body)}  # fmt: skip
-    assert client.post(f"/h/{alpha}/hooks/sms", data=body, headers=headers).status_code == 422
+    now, secret = int(time.time()), derived_hook_secret(HOOK_SECRET, alpha)
+    for body in NONSENSE:
+        headers = {"X-Vien-Timestamp": str(now), "X-Vien-Signature": sign(secret, now, body)}
+        assert client.post(f"/h/{alpha}/hooks/sms", data=body, headers=headers).status_code == 422
 
 
 class Poison:
