@@ -25,7 +25,7 @@ ASK_AGAIN = "?"  # no change at all: those who hold streams are to ask once more
 BEGINNING = "0-0"
 KEPT = 500  # changes of a hospital, about; who was away for longer reads everything again
 KEPT_SECONDS = 86_400
-REST_SECONDS = 1.0
+REST_SECONDS = 3.0
 SEPARATOR = "\n"
 
 # In one step, so that the order of the log is the order on the channel.

@@ -31,7 +31,7 @@ from app.web.menu import declare_menu
 from app.web.principals import current_actor, find_principal
 from app.web.render import render, see_other
 
-declare_menu("hospital.queue_index", _l("Waiting line"), "users", VIEW_APPOINTMENTS, 15)
+declare_menu("hospital.queue_index", _l("Waiting line"), "clock", VIEW_APPOINTMENTS, 15)
 
 OWN, ALL = "own", "all"
 

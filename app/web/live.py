@@ -21,7 +21,7 @@ from app.core.errors import Forbidden, NotFound, Unavailable
 from app.core.i18n import _l
 from app.core.live import EVERYTHING, Change
 from app.core.permissions import Permission, signed_in_only
-from app.domain.identity.permissions import OWN_APPOINTMENTS, VIEW_APPOINTMENTS, VIEW_HOSPITALS
+from app.domain.identity.permissions import OWN_APPOINTMENTS, VIEW_APPOINTMENTS, VIEW_HOSPITALS, VIEW_LONG_WORK
 from app.tenancy.binding import bind_hospital, find_bound_hospital
 from app.tenancy.gateway.addresses import parse_address
 from app.tenancy.gateway.store import gateway_store
@@ -54,7 +54,7 @@ declare_topic("admin", "operations", VIEW_HOSPITALS)
 declare_topic("hospital", "worklist", VIEW_APPOINTMENTS)
 declare_topic("hospital", "queue", VIEW_APPOINTMENTS)
 declare_topic("hospital", "notices", None)
-declare_topic("hospital", "longwork", None)
+declare_topic("hospital", "longwork", VIEW_LONG_WORK)
 declare_topic("patient", "queue", OWN_APPOINTMENTS)
 
 
