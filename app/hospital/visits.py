@@ -18,8 +18,9 @@ from app.core.i18n import _
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.access.reach import visiting
+from app.domain.appointments.answering import confirm_visit
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
-from app.domain.appointments.models import AppointmentStatus, BookedVia
+from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia
 from app.domain.appointments.operations import book_appointment, cancel_appointment
 from app.domain.appointments.queries import FreeSlot, list_departments, list_doctors, list_free_slots
 from app.domain.appointments.visits import check_in, mark_no_show, open_visit
@@ -78,6 +79,17 @@ def visits_cancel(appointment_id: UUID) -> BaseResponse:
     return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
 
 
+@hospital.post("/visits/<uuid:appointment_id>/confirm")
+@requires(BOOK_FOR_PATIENTS)
+def visits_confirm(appointment_id: UUID) -> BaseResponse:
+    """Note that the patient said they will come."""
+    if confirm_visit(current_actor(), appointment_id, ConfirmedVia.DESK):
+        flash(_("Noted: the patient will come."), "success")
+    else:
+        flash(_("This was noted already."), "info")
+    return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
+
+
 @hospital.get("/free-times")
 @requires(BOOK_FOR_PATIENTS)
 def visits_free() -> Response:
@@ -97,7 +109,7 @@ def visits_new(patient_id: UUID) -> Response:
 def visits_create(patient_id: UUID) -> BaseResponse:
     """Book the chosen time for the patient."""
     form = BookingForm()
-    department_id, chosen = parse_id(request.args.get("department", "")), _read_slot(form)
+    department_id, chosen = parse_id(request.args.get("department", "")), read_slot(form.slot.data)
     if not form.validate_on_submit() or department_id is None or chosen is None:
         return _show_booking(open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS), form, failed=True)
     try:
@@ -148,7 +160,7 @@ def _show_times(template: str, *, failed: bool = False, **context: Any) -> Respo
     departments = list_departments()
     department_id = parse_id(request.args.get("department", ""))
     doctor_id = parse_id(request.args.get("doctor", ""))
-    day, day_error = _read_day()
+    day, day_error = read_day()
     slots = (
         list_free_slots(department_id=department_id, doctor_id=doctor_id, from_day=day, days=DAYS_SHOWN)
         if department_id
@@ -164,13 +176,13 @@ def _show_times(template: str, *, failed: bool = False, **context: Any) -> Respo
         day=day,
         day_error=day_error,
         after=format_date(day + timedelta(days=DAYS_SHOWN)),
-        days=_by_day(slots, with_doctor=doctor_id is None),
+        days=by_day(slots, with_doctor=doctor_id is None),
         has_errors=failed or bool(day_error),
         status=422 if failed or day_error else 200,
     )
 
 
-def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+def by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the free times under their day, and under their doctor too where any doctor would do."""
     zone = hospital_zone()
 
@@ -186,7 +198,8 @@ def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, 
     ]
 
 
-def _read_day() -> tuple[date, str | None]:
+def read_day() -> tuple[date, str | None]:
+    """Return the day that was asked for, today at the earliest, and what is wrong with what was typed."""
     this_day = clock.today(hospital_zone())
     typed = request.args.get("day", "").strip()
     try:
@@ -196,8 +209,9 @@ def _read_day() -> tuple[date, str | None]:
     return max(day, this_day), None
 
 
-def _read_slot(form: BookingForm) -> tuple[UUID, datetime] | None:
-    doctor, _bar, moment = (form.slot.data or "").partition("|")
+def read_slot(value: str | None) -> tuple[UUID, datetime] | None:
+    """Return doctor and moment of a chosen time, or None where it is none."""
+    doctor, _bar, moment = (value or "").partition("|")
     doctor_id = parse_id(doctor)
     try:
         starts_at = datetime.fromisoformat(moment)

@@ -10,6 +10,7 @@ patient = Blueprint("patient", __name__, url_prefix="/patient")
 guard(patient)
 
 from app.patient import (  # noqa: E402
+    answers,
     appointments,
     booking,
     front_door,
@@ -17,15 +18,19 @@ from app.patient import (  # noqa: E402
     home,
     identity,
     messages,
+    moves,
     my_data,
+    preferences,
     profile,
     queue,
     record,
     sessions,
+    waiting,
     words,
 )
 
 __all__ = [
+    "answers",
     "appointments",
     "booking",
     "front_door",
@@ -33,11 +38,14 @@ __all__ = [
     "home",
     "identity",
     "messages",
+    "moves",
     "my_data",
     "patient",
+    "preferences",
     "profile",
     "queue",
     "record",
     "sessions",
+    "waiting",
     "words",
 ]

@@ -34,6 +34,13 @@ class Rule:
         return starts_at - timedelta(minutes=self.minutes)
 
 
+def minutes_of(code: str) -> int | None:
+    """Return how long before the appointment a rule's code says, or None for one that says nothing."""
+    count, _, unit = code.partition("_")
+    size = {"day": DAY, "hour": HOUR, "minute": 1}.get(unit.removesuffix("s"))
+    return int(count) * size if count.isdecimal() and size else None
+
+
 RULES: tuple[Rule, ...] = (Rule(DAY), Rule(2 * HOUR))
 
 # A reminder that quiet hours postpone to less than this before the appointment is sent ahead of them instead.
