@@ -5,9 +5,11 @@ from __future__ import annotations
 from app.core.actor import system_actor
 from app.core.queue import job
 from app.domain.centre import operations  # noqa: F401 (it declares kinds of long work)
+from app.domain.centre.handing_down import hand_down, is_handed_something
 from app.domain.centre.pruning import has_old_events, prune_events
 from app.domain.centre.reconciling import is_reconciliation_due, reconcile
 from app.domain.centre.relaying import has_work, relay_events
+from app.domain.centre.usage import tell_usage
 from app.jobs.schedule import every
 from app.tenancy.waking import CARRY
 
@@ -17,6 +19,20 @@ from app.tenancy.waking import CARRY
 def sync_hospital(hospital: str) -> None:
     """Carry everything that waits in a hospital to its consumers and to the centre."""
     relay_events(hospital)
+
+
+@every(seconds=15, due=is_handed_something)
+@job("hand_down", queue="hospital", for_hospital=True, timeout_seconds=60, once_within=30, binds_itself=True)
+def hand_down_configuration(hospital: str) -> None:
+    """Take what the platform hands down into the hospital's own database."""
+    hand_down(hospital)
+
+
+@every(seconds=3600)
+@job("tell_usage", queue="hospital", for_hospital=True, timeout_seconds=600, once_within=1800, binds_itself=True)
+def tell_usage_of_days(hospital: str) -> None:
+    """Tell the centre how much the hospital was used, by day."""
+    tell_usage(hospital)
 
 
 @every(seconds=3600, due=has_old_events)

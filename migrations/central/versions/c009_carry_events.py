@@ -13,7 +13,7 @@ RUN_STATUS = sa.Enum("running", "succeeded", "failed", name="runstatus", native_
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, usage_daily, outbox_consumers, configuration,
     configuration_applied TO vien_central_app;
-GRANT USAGE ON SEQUENCE configuration_version_seq TO vien_central_app;
+GRANT SELECT, USAGE, UPDATE ON SEQUENCE configuration_version_seq TO vien_central_app;
 """
 
 # What an installation is alerted of; its own to change.
