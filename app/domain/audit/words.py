@@ -89,6 +89,7 @@ VERBS: dict[str, Text] = {
     "language": _l("Chose the language of"),
     "leave": _l("Went out of"),
     "list": _l("Listed"),
+    "merge": _l("Joined"),
     "perform": _l("Performed"),
     "place": _l("Placed"),
     "print": _l("Printed"),
@@ -152,6 +153,15 @@ WHOLE: dict[str, Text] = {
     "audit.retention": _l("Changed how long the log is kept"),
     "audit.retire": _l("Dropped old months of the log"),
     "log.search": _l("Searched the log"),
+    "message.own": _l("Patient's own messages"),
+    "message.send_again": _l("Had a message sent again"),
+    "message.take_as_delivered": _l("Took a message as delivered"),
+    "message_channel.change": _l("Changed how a channel of messages is used"),
+    "message_channel.renew_secret": _l("Made a new secret for the reports of the SMS gateway"),
+    "message_template.change": _l("Changed the words of a message"),
+    "message_template.reset": _l("Took the words of a message that come with the system"),
+    "push.switch_on": _l("Switched notifications of a browser on"),
+    "push.switch_off": _l("Switched notifications of a browser off"),
 }
 BASES: dict[str, Text] = {
     "own": _l("The patient"),

@@ -85,6 +85,21 @@ HOLDINGS: tuple[Holding, ...] = (
         hidden=STAFF | {"key", "provider_id", "error"},
     ),
     Holding(
+        "message_events",
+        _l("What became of messages"),
+        "message_id IN (SELECT id FROM outbound_messages WHERE patient_id = :who)",
+        OnErasure.KEPT,
+        why_kept="states and times only; they say nothing once the message says nothing",
+        hidden=frozenset({"report", "detail", "actor_name"}),
+    ),
+    Holding(
+        "push_subscriptions",
+        _l("Browsers that tell of messages"),
+        BY_ACCOUNT,
+        OnErasure.DELETED,
+        hidden=frozenset({"endpoint", "p256dh", "auth"}),
+    ),
+    Holding(
         "patient_users",
         _l("Portal account"),
         BY_PATIENT,
@@ -116,6 +131,14 @@ HOLDINGS: tuple[Holding, ...] = (
         OnErasure.KEPT,
         why_kept="proves what was done; names nobody",
         left_out="internal decision; its result is the answer to the request",
+    ),
+    Holding(
+        "patient_merges",
+        _l("Joined registrations"),
+        "patient_id = :who OR into_id = :who",
+        OnErasure.KEPT,
+        why_kept="ids only; without it the second registration would be a person of its own again",
+        hidden=frozenset({"merged_by"}),
     ),
     Holding(
         "emergency_access",

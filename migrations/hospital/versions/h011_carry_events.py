@@ -12,7 +12,7 @@ depends_on = None
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_cursors TO vien_app;
 GRANT SELECT, INSERT, UPDATE ON outbox_pruning, handed_down TO vien_app;
-GRANT SELECT, INSERT ON patient_merges TO vien_app;
+GRANT SELECT, INSERT, UPDATE (into_id) ON patient_merges TO vien_app;
 GRANT SELECT ON handed_down TO vien_patient;
 """
 
