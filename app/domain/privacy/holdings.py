@@ -84,6 +84,16 @@ HOLDINGS: tuple[Holding, ...] = (
         OnErasure.CLEARED,
         hidden=STAFF | {"key", "provider_id", "error"},
     ),
+    Holding("message_preferences", _l("How you want to be written to"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
+    Holding(
+        "message_replies",
+        _l("Replies by text message"),
+        BY_PATIENT,
+        OnErasure.DELETED,
+        hidden=frozenset({"provider_id"}),
+    ),
+    Holding("waiting_entries", _l("Waiting list"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
+    Holding("slot_offers", _l("Offered times"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
     Holding(
         "message_events",
         _l("What became of messages"),

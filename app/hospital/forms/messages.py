@@ -45,7 +45,7 @@ class SmsForm(ChannelForm):
         default="platform",
     )
     url = StringField(_l("Address"), validators=[Length(max=500, message=TOO_LONG)])
-    method = SelectField(_l("Method"), choices=[SelectChoice(one, one) for one in ("POST", "PUT", "GET")])
+    method = SelectField(_l("HTTP method"), choices=[SelectChoice(one, one) for one in ("POST", "PUT", "GET")])
     headers = TextAreaField(_l("Headers"), validators=[Length(max=2000, message=TOO_LONG)])
     kind = SelectField(_l("Body"), choices=[SelectChoice("json", "JSON"), SelectChoice("form", _l("Form (a=b&c=d)"))])
     body = TextAreaField(_l("What is sent"), validators=[Length(max=4000, message=TOO_LONG)])
