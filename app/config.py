@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         default=None, ge=1, le=65535, description="another port of the same host on which pages find event streams"
     )
     stream_limit: int = Field(default=1000, ge=1, description="event streams that a process holds")
+    stream_check_seconds: float = Field(
+        default=30, gt=0, description="how often it is asked again whether who holds a stream may have it"
+    )
     streams_per_person: int = Field(default=8, ge=1, description="of these, how many one person may have")
 
     metrics_token: str | None = Field(

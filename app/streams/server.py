@@ -12,7 +12,7 @@ workers = int(os.environ.get("STREAM_PROCESSES", "1"))
 worker_connections = int(os.environ.get("STREAM_LIMIT", "1000")) + 50
 preload_app = False  # the application is imported when the process has been patched, not before
 graceful_timeout = 10
-keepalive = 5
+keepalive = 1  # a connection whose stream has ended holds up a stop for no longer
 loglevel = "warning"
 control_socket_disable = True
 

@@ -78,7 +78,13 @@ def hold_streams(app: Flask) -> Hub:
         with app.app_context():
             end_what_is_not_theirs(holder, streams)
 
-    hub = Hub(app, check, most=settings.stream_limit, most_of_one=settings.streams_per_person)
+    hub = Hub(
+        app,
+        check,
+        most=settings.stream_limit,
+        most_of_one=settings.streams_per_person,
+        check_seconds=settings.stream_check_seconds,
+    )
     app.extensions["live_hub"] = hub
     return hub
 

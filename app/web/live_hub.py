@@ -24,7 +24,6 @@ from app.core.logging import get_logger
 log = get_logger(__name__)
 
 BEAT_SECONDS = 15.0
-CHECK_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 CHECKS_AT_ONCE = 4
 LONGEST_PAUSE = 2.0
@@ -51,11 +50,11 @@ class Stream:
 
     __slots__ = ("_pending", "_wake", "check_at", "ended", "holder", "topics")
 
-    def __init__(self, holder: Holder, topics: frozenset[str]) -> None:
+    def __init__(self, holder: Holder, topics: frozenset[str], check_at: float) -> None:
         self.holder = holder
         self.topics = topics
         self.ended: str | None = None
-        self.check_at = time.monotonic() + CHECK_SECONDS * random.uniform(0.7, 1.0)  # noqa: S311 # nosec B311
+        self.check_at = check_at
         self._pending: dict[Change, str] = {}
         self._wake = threading.Event()
 
@@ -90,8 +89,9 @@ Check = Callable[[Holder, Iterable[Stream]], None]
 class Hub:
     """All streams of this process."""
 
-    def __init__(self, app: Flask, check: Check, *, most: int, most_of_one: int) -> None:
+    def __init__(self, app: Flask, check: Check, *, most: int, most_of_one: int, check_seconds: float = 30) -> None:
         """Take what ends the streams of a holder who may not have them any more, and how many there may be."""
+        self._check_seconds = check_seconds
         self._app = app
         self._check = check
         self._most = most
@@ -121,7 +121,7 @@ class Hub:
         with self._lock:
             if self._stopping.is_set() or self.count >= self._most or self._of[whose] >= self._most_of_one:
                 raise TooManyStreams
-            stream = Stream(holder, topics)
+            stream = Stream(holder, topics, self._next_check())
             self._of[whose] += 1
             self._streams[holder.hospital].add(stream)
         return stream
@@ -242,14 +242,18 @@ class Hub:
         """Ask again, for ever, whether those who hold streams may have them."""
         with ThreadPoolExecutor(CHECKS_AT_ONCE, "checks a hospital") as pool:
             while not self._stopping.wait(LOOK_SECONDS):
-                now = time.monotonic()
+                now, again = time.monotonic(), self._next_check()
                 due: dict[str | None, list[Stream]] = defaultdict(list)
                 for stream in self._all():
                     if stream.check_at <= now and stream.ended is None:
-                        stream.check_at = now + CHECK_SECONDS * random.uniform(0.9, 1.0)  # noqa: S311 # nosec B311
+                        stream.check_at = again
                         due[stream.holder.hospital].append(stream)
                 for streams in due.values():
                     pool.submit(self._check_streams, streams)
+
+    def _next_check(self) -> float:
+        """Return when to ask next; spread, so that those who came together are not all asked for together."""
+        return time.monotonic() + self._check_seconds * random.uniform(0.7, 1.0)  # noqa: S311 # nosec B311
 
     def _check_streams(self, streams: list[Stream]) -> None:
         by_holder: dict[Holder, list[Stream]] = defaultdict(list)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,14 @@ class Reader(threading.Thread):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Accept": "text/event-stream", "Cookie": cookie} | ({"Last-Event-ID": after} if after else {})
         self._connection.request("GET", path, headers=headers)
+        self._socket = self._connection.sock
         self.answer = self._connection.getresponse()
         self.status = self.answer.status
         if self.status == 200:
             self.start()
+        else:
+            self.answer.read()
+            self.close()
 
     def run(self) -> None:
         """Read lines into events."""
@@ -115,11 +120,13 @@ class Reader(threading.Thread):
 
     def close(self) -> None:
         """Hang up, as a browser whose page is left."""
-        sock = self._connection.sock
-        if sock is not None:
-            sock.close()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if self.is_alive():
+            self.join(5)
         self.answer.close()
         self._connection.close()
+        self._socket.close()
 
 
 def cookies_of(browser: Any, address: str) -> str:
