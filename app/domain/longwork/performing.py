@@ -69,8 +69,12 @@ class Work:
     listener: Listener | None = None
     slice_seconds: float | None = None
     interruptible: bool = True
+    _began_with: int = field(init=False)
     _began: float = field(default_factory=time.monotonic)
     _noted: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._began_with = self.done
 
     @contextmanager
     def batch(self) -> Iterator[Session]:
@@ -84,7 +88,7 @@ class Work:
             raise WorkCancelled
         if self.spent > self.kind.limit_seconds:
             raise TookTooLong
-        if self.interruptible and self.slice_seconds and time.monotonic() - self._began > self.slice_seconds:
+        if self._has_had_its_turn():
             raise SliceOver
 
     def breathe(self) -> None:
@@ -101,6 +105,12 @@ class Work:
             link_file(self.id, purpose, number, file.id)
             digest = file.sha256
         store_content(digest, content)
+
+    def _has_had_its_turn(self) -> bool:
+        """Tell whether its slice is over; not before something was done in it."""
+        if not self.interruptible or self.slice_seconds is None or self.done == self._began_with:
+            return False
+        return time.monotonic() - self._began > self.slice_seconds
 
     def _save(self, session: Session) -> bool:
         """Write how far it is; return whether it is to be cancelled. Raises LeaseLost where another runner has it."""

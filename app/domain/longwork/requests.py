@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -41,7 +43,8 @@ def request_work(
     """Write down what is wanted, and wake a worker when that is committed; raises Forbidden, or DoneBefore by key."""
     work = new_work(actor, work_named(name), arguments or {}, locale)
     work.key, work.total = key, total
-    _insert(work)
+    with _once(work.kind, key):
+        db.session.add(work)
     _record(actor, "long_work.ask", work)
     if wake:
         wake_worker()
@@ -66,9 +69,9 @@ def begin_prepared(
     check_may_ask(actor, work_named(work.kind))
     if work.state is not LongWorkState.PREPARED:
         raise WorkEnded
-    work.arguments = work.arguments | arguments
-    work.state, work.key, work.expires_at, work.requested_at = LongWorkState.QUEUED, key, None, clock.now()
-    _insert(work)
+    with _once(work.kind, key):
+        work.arguments = work.arguments | arguments
+        work.state, work.key, work.expires_at, work.requested_at = LongWorkState.QUEUED, key, None, clock.now()
     _record(actor, "long_work.ask", work)
     if wake:
         wake_worker()
@@ -83,9 +86,9 @@ def retry_work(actor: Actor, work_id: UUID, *, wake: bool = True) -> LongWork:
     kept = work.expires_at is None or work.expires_at > clock.now()
     if work.state not in (LongWorkState.FAILED, LongWorkState.CANCELLED) or not kept:
         raise WorkNotRetryable
-    work.state, work.error, work.remedy, work.finished_at = LongWorkState.QUEUED, None, None, None
-    work.cancel_requested_at, work.expires_at, work.spent_seconds, work.attempts = None, None, 0.0, 0
-    _insert(work)
+    with _once(work.kind, work.key):
+        work.state, work.error, work.remedy, work.finished_at = LongWorkState.QUEUED, None, None, None
+        work.cancel_requested_at, work.expires_at, work.spent_seconds, work.attempts = None, None, 0.0, 0
     _record(actor, "long_work.retry", work)
     if wake:
         wake_worker()
@@ -157,18 +160,17 @@ def link_file(work_id: UUID, purpose: FilePurpose, number: int, file_id: UUID) -
     db.session.flush()
 
 
-def _insert(work: LongWork) -> None:
+@contextmanager
+def _once(kind: str, key: str | None) -> Iterator[None]:
+    """Write what happens inside; raises DoneBefore where the same is being done, or was."""
     try:
         with db.session.begin_nested():
-            db.session.add(work)
-            db.session.flush()
+            yield
     except IntegrityError as error:
         if "uq_long_work_key" not in str(error.orig):
             raise
         states = (*UNFINISHED, LongWorkState.SUCCEEDED)
-        query = sa.select(LongWork.id).where(
-            LongWork.kind == work.kind, LongWork.key == work.key, LongWork.state.in_(states)
-        )
+        query = sa.select(LongWork.id).where(LongWork.kind == kind, LongWork.key == key, LongWork.state.in_(states))
         raise DoneBefore(db.session.scalars(query).one()) from None
 
 
