@@ -35,7 +35,7 @@ class WaitingForm(Form):
         default="same",
     )
     weekdays = SelectMultipleField(
-        _l("Days"),
+        _l("On which days"),
         coerce=int,
         choices=[SelectChoice(number, name) for number, name in enumerate(WEEKDAYS)],
         widget=ListWidget(prefix_label=False),
