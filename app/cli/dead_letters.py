@@ -101,7 +101,7 @@ def _open_letters(name: str) -> list[UUID]:
     return found
 
 
-def _facts(row: Any) -> dict[str, str | int | None]:
+def _facts(row: Any) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "source": row.source.value,

@@ -105,14 +105,20 @@ return false
 """
 )
 
-# Keeps a job that a worker has; 0 when it is another's by now. Without an id it only says that the worker is there.
+# Keeps a job that a worker has, also when Redis has forgotten everything; 0 when it is another's by now. Without an id
+# it only says that the worker is there.
 HOLD = (
     _COMMON
     + """
 local worker, lease, queue, id = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 present(worker, queue, lease)
 if id == '' then return 1 end
-if redis.call('HGET', at('owners', queue), id) ~= worker then return 0 end
+local owner = redis.call('HGET', at('owners', queue), id)
+if owner and owner ~= worker then return 0 end
+if not owner then
+  redis.call('HSET', at('owners', queue), id, worker)
+  redis.call('HINCRBY', at('running', queue), lane_of(id), 1)
+end
 redis.call('ZADD', at('taken', queue), now() + lease, id)
 return 1
 """

@@ -14,6 +14,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
+from rq import cron
 from rq.cron import CronJob, CronScheduler
 from rq.exceptions import SchedulerNotFound
 
@@ -43,6 +44,11 @@ class SignedCronJob(CronJob):
         super().__init__(queue_name="", func_name=PERFORM, interval=seconds, name=f"{job} every {seconds} s")
         self._job = job
         self._job_args = args
+
+    def should_run(self) -> bool:
+        """Tell whether it is due; also when the clock was moved back before the last time, which may be long ago."""
+        before = self.latest_enqueue_time
+        return bool((before is not None and cron.now() < before) or super().should_run())
 
     def enqueue(self, connection: Redis) -> Any:
         """Ask for the work; raises QueueAway."""

@@ -49,11 +49,18 @@ def reason_of(error: BaseException | None) -> str:
     """Return the code by which an error is known."""
     if isinstance(error, BadJob):
         return f"{MARK}{error.code}"
-    if isinstance(error, JobTimeoutException):
+    if _is_timeout(error):
         return TIMED_OUT
     if isinstance(error, DBAPIError) and error.orig is not None:
         return type(error.orig).__name__
     return type(error).__name__ if error is not None else KILLED
+
+
+def _is_timeout(error: BaseException | None) -> bool:
+    """Tell whether a time limit is behind an error: a connection that it broke off has errors of its own."""
+    while error is not None and not isinstance(error, JobTimeoutException):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def record_refusal(code: str, envelope: Envelope | None, job_id: str) -> None:

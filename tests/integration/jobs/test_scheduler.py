@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from rq import cron
 from rq.cron import CronScheduler
+from rq.utils import now
 
 from app.core.queue import QUEUES, enqueue, queue_named, verify
 from app.jobs.lease import Lease
@@ -40,6 +43,24 @@ def test_two_schedulers_ask_for_everything_once(app: Flask, queue_server: QueueS
         finally:
             first._lease.release()
             second._lease.release()
+
+
+def test_a_clock_that_is_moved_neither_stops_the_schedule_nor_doubles_it(
+    app: Flask, queue_server: QueueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = timedelta(0)
+    monkeypatch.setattr(cron, "now", lambda: now() + moved)
+    with app.app_context():
+        scheduler = Scheduler()
+        try:
+            for moved in (timedelta(0), timedelta(days=-30), timedelta(days=30)):
+                for _ in range(2):
+                    scheduler.tick()
+                assert set(asked(app).values()) == {1}, moved
+                assert sum(asked(app).values()) == len(cron_jobs()), moved
+                app.extensions["redis"].flushdb()
+        finally:
+            scheduler._lease.release()
 
 
 def queue_server_connection(app: Flask):

@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer, PickleSerializer
 from app.core import child_process
 from app.core.queue import Envelope, push, redis_connection, sign
 from app.core.unit_of_work import unit_of_work
-from app.tenancy.models import PatientIndexEntry, SyncRun
+from app.tenancy.models import PatientIndexEntry, SecurityEvent, SyncRun
 from tests.integration.jobs.conftest import QueueServer, Start, away, until
 from tests.integration.jobs.test_sync import register
 from tests.support.platform import Platform
@@ -69,8 +69,15 @@ def test_jobs_that_are_not_ours_are_refused_and_the_worker_goes_on(
     worker = start("worker", "--burst")
     assert until(lambda: not child_process.is_alive(worker.pid))
     assert worker.log().count("job refused") == 5, worker.log()
+    assert refusals(app) == ["foreign"] * 4 + ["malformed"]
     assert not made.exists()
     assert (indexed(app), carried(app)) == (1, 1)
+
+
+def refusals(app: Flask) -> list[str]:
+    with app.app_context(), unit_of_work() as session:
+        events = session.scalars(sa.select(SecurityEvent.details).where(SecurityEvent.kind == "job.forged"))
+        return sorted(details["reason"] for details in events)
 
 
 def test_a_worker_killed_in_the_middle_of_a_job_leaves_work_that_the_next_one_does(
