@@ -21,7 +21,7 @@ from app.tenancy.models import LetterSource
 log = get_logger(__name__)
 
 AT_ONCE = 1_000
-GIVEN_UP = "consumer_failed"
+GIVEN_UP = "poison"
 
 
 def has_work() -> bool:

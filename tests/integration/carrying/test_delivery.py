@@ -105,7 +105,7 @@ def test_an_event_that_fails_again_and_again_becomes_a_dead_letter_and_is_passed
         assert not has_undelivered()
     with app.app_context(), unit_of_work() as session:
         (letter,) = session.scalars(sa.select(DeadLetter)).all()
-        assert (letter.name, letter.reason, letter.detail) == ("witness", "consumer_failed", "ValueError")
+        assert (letter.name, letter.reason, letter.detail) == ("witness", "poison", "ValueError")
         assert letter.payload["kind"] == "event.1"
 
 
