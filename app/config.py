@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         """Where hospitals' files are: what was set, or a folder below VAR_DIR."""
         return self.files_url or (self.var_dir.resolve() / "files").as_uri()
 
-    @field_validator("vien_blind_index_key", "vien_signing_key")
+    @field_validator("vien_blind_index_key", "vien_signing_key", "vapid_key")
     @classmethod
     def _blind_index_key(cls, value: str | None) -> str | None:
         if value is not None:

@@ -28,7 +28,7 @@ def messages_channels() -> Response:
     return _show({})
 
 
-@hospital.post("/messages/channels/<channel>")
+@hospital.post("/messages/channels/<any(email,sms,push):channel>")
 @requires(MANAGE_MESSAGES)
 @asks_again
 def messages_channel_save(channel: str) -> BaseResponse:

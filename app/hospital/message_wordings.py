@@ -33,7 +33,7 @@ def messages_wordings() -> Response:
     return render("hospital/messages/wordings.html", lines=list_wordings(), said=words)
 
 
-@hospital.get("/messages/words/<template>/<channel>/<locale>")
+@hospital.get("/messages/words/<string(maxlength=40):template>/<any(email,sms,push):channel>/<any(vi,en):locale>")
 @requires(MANAGE_MESSAGES)
 def messages_wording_edit(template: str, channel: str, locale: str) -> Response:
     """Show a message's words, and how they read."""
@@ -42,7 +42,7 @@ def messages_wording_edit(template: str, channel: str, locale: str) -> Response:
     return _show(found, form, preview(template, found.channel, locale, found.subject, found.body))
 
 
-@hospital.post("/messages/words/<template>/<channel>/<locale>")
+@hospital.post("/messages/words/<string(maxlength=40):template>/<any(email,sms,push):channel>/<any(vi,en):locale>")
 @requires(MANAGE_MESSAGES)
 def messages_wording_save(template: str, channel: str, locale: str) -> BaseResponse:
     """Use other words from now on, or only show how they would read."""
@@ -71,7 +71,7 @@ def messages_wording_save(template: str, channel: str, locale: str) -> BaseRespo
     return _show(found, form, shown, status=422)
 
 
-@hospital.post("/messages/words/<template>/<channel>/<locale>/shipped")
+@hospital.post("/messages/words/<string(maxlength=40):template>/<any(email,sms,push):channel>/<any(vi,en):locale>/shipped")
 @requires(MANAGE_MESSAGES)
 def messages_wording_reset(template: str, channel: str, locale: str) -> BaseResponse:
     """Use the words again that come with the system."""

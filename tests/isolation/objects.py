@@ -29,9 +29,9 @@ class Whose(enum.StrEnum):
 # What of the arguments below belongs to a patient; the rest is the hospital's or the platform's.
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
-    "allergy_id", "request_id", "emergency_id", "hold_id",
+    "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
 }  # fmt: skip
-NO_OBJECTS = {"portal", "token", "name"}
+NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
 THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id"}
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
@@ -53,6 +53,7 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "request_id": theirs.request_id,
         "emergency_id": theirs.emergency_id,
         "hold_id": theirs.hold_id,
+        "message_id": theirs.message_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -94,6 +95,9 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
         "backup_id": fixed_id(BACKUP),
         "name": str(nothing),
         "token": "no-token-of-any-invitation",
+        "template": "reminder",
+        "channel": "email",
+        "locale": "vi",
         "code": "beta",
         "portal": rule.rule.split("/")[1] if rule.endpoint != "web.set_locale" else "hospital",
     }
