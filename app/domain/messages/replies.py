@@ -45,6 +45,7 @@ LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED, Message
 _WORD = re.compile(r"[a-z0-9]+")
 _YES = frozenset({"1", "co", "xn", "xacnhan", "yes", "ok"})
 _NO = frozenset({"2", "huy", "khong", "no", "cancel"})
+_NOT = frozenset({"khong", "no"})
 _POLITE = frozenset({"a", "da", "vang", "em", "toi", "xin", "lich", "kham", "cam", "on", "nhe", "thanks"})
 LONGEST = 160
 
@@ -74,6 +75,8 @@ def read_reply(text: str) -> Word:
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     words = set(_WORD.findall(plain.replace("xac nhan", "xacnhan")))
     said = words - _POLITE
+    if len(said) > 1 and said & _NOT:
+        return Word.UNCLEAR  # who does not cancel says the contrary of who cancels
     if said and said <= _YES:
         return Word.YES
     return Word.NO if said and said <= _NO else Word.UNCLEAR
