@@ -22,6 +22,7 @@ def add_commands(app: Flask) -> None:
         ending,
         exit_kits,
         gateway,
+        hospital_work,
         moving,
         operations,
         people,

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.ids import new_id
-from app.domain.audit.models import AuditEntry, OutboxEvent
-from app.domain.audit.operations import _who
+from app.domain.audit.operations import _AUDIT_TABLE, _OUTBOX_TABLE, _who
 from app.tenancy.waking import wake_relay_after_commit
 
 
@@ -37,8 +36,8 @@ def record_registrations(
             }
         )
     session = db.session()
-    session.execute(sa.insert(AuditEntry), entries)
-    session.execute(sa.insert(OutboxEvent), events)
+    session.execute(sa.insert(_AUDIT_TABLE), entries)
+    session.execute(sa.insert(_OUTBOX_TABLE), events)
     wake_relay_after_commit(session)
 
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import InvalidValue, Text
@@ -30,6 +31,7 @@ from app.domain.patients.models import Patient, Sex
 from app.domain.patients.rules import PatientDetails, check_details
 
 LONGEST = 300
+_TABLE = cast(sa.Table, Patient.__table__)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _PREFIX = re.compile(r"^(tinh|thanh pho|tp\.?)\s+")
 
@@ -232,18 +234,18 @@ def register_many(actor: Actor, people: Sequence[PatientDetails], changes: dict[
     """Register people who were looked for before; False for those whose CCCD somebody else registered meanwhile."""
     if not people:
         return []
-    ids = [new_id() for _one in people]
+    ids, now = [new_id() for _one in people], clock.now()
     rows = [
         {
             "id": patient_id, "full_name": one.full_name, "born_on": one.born_on, "sex": one.sex, "cccd": one.cccd,
             "bhyt": one.bhyt, "phone": one.phone, "email": one.email, "province": one.province, "ward": one.ward,
             "street": one.street, "allergy_state": one.allergy_state, "created_by": actor.id, "updated_by": actor.id,
+            "created_at": now, "updated_at": now, "version": 1,
         }
         for patient_id, one in zip(ids, people, strict=True)
     ]  # fmt: skip
-    made = insert(Patient).values(rows)
-    made = made.on_conflict_do_nothing(index_elements=["cccd"], index_where=Patient.deleted_at.is_(None))
-    inserted: set[UUID] = set(db.session.scalars(made.returning(Patient.id)))
+    made = insert(_TABLE).on_conflict_do_nothing(index_elements=["cccd"], index_where=_TABLE.c.deleted_at.is_(None))
+    inserted: set[UUID] = set(db.session.scalars(made.returning(_TABLE.c.id), rows))
     record_registrations(actor, [one for one in ids if one in inserted], changes, {"patient_version": 1})
     return [one in inserted for one in ids]
 
