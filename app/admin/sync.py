@@ -69,7 +69,7 @@ def hospital_sync_index(code: str) -> Response:
         runs=sync_queries.list_runs(hospital.id),
         comparisons=sync_queries.list_comparisons(hospital.id),
         consumers=sync_queries.list_consumers(hospital.id),
-        days=usage.list_usage(hospital.id, 14),
+        days=usage.list_usage(hospital.id, 7),
     )
 
 

@@ -121,10 +121,11 @@ def open_name(entry: PatientIndexEntry) -> str:
 
 def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewrite: bool = False) -> None:
     """Write what a hospital tells of its patients; `rewrite` also writes what the index already has in this version."""
-    digests = {facts.id: _digests(facts) for facts in patients}
+    erased = _list_forgotten(hospital_id, [facts.id for facts in patients])
+    digests = {facts.id: _digests(facts) for facts in patients if facts.id not in erased}
     if not digests:
         return
-    told = {facts.id: facts for facts in patients}
+    told = {facts.id: facts for facts in patients if facts.id in digests}
     _lock_persons({row["cccd_index"] for row in digests.values() if row["cccd_index"]})
     persons = _choose_global_ids(hospital_id, digests)
     rows = [
@@ -142,7 +143,7 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
         for patient_id, facts in sorted(told.items())
     ]
     _upsert(rows, rewrite=rewrite)
-    _join_merged(hospital_id, {facts.id for facts in patients if facts.merged_into})
+    _join_merged(hospital_id, {facts.id for facts in told.values() if facts.merged_into})
 
 
 def list_indexed(hospital_id: UUID) -> set[UUID]:
@@ -179,6 +180,16 @@ def list_erased(hospital_id: UUID) -> list[Erased]:
     """Return whom a hospital has erased, as far as the centre has heard."""
     query = sa.select(PatientErasure.patient_id, PatientErasure.kind, PatientErasure.erased_at)
     return [Erased(*row) for row in db.session.execute(query.where(PatientErasure.hospital_id == hospital_id))]
+
+
+def _list_forgotten(hospital_id: UUID, patient_ids: Sequence[UUID]) -> set[UUID]:
+    """Return who of these is erased: what was under way then does not bring them back."""
+    if not patient_ids:
+        return set()
+    query = sa.select(PatientErasure.patient_id).where(
+        PatientErasure.hospital_id == hospital_id, PatientErasure.patient_id.in_(patient_ids)
+    )
+    return set(db.session.scalars(query))
 
 
 def _digests(facts: PatientFacts) -> dict[str, bytes | None]:

@@ -23,7 +23,7 @@ from app.tenancy.paging import Page
 from app.tenancy.sync import CONSUMER
 
 PER_PAGE = 50
-SHOWN = 20
+SHOWN = 10
 SYNCING = Hospital.status.in_((HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED))
 
 
