@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +99,7 @@ class Hub:
         self._of: Counter[tuple[str | None, str, str]] = Counter()
         self._seen: dict[str | None, str] = {}
         self._lock = threading.Lock()
+        self._checking = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._stopping = threading.Event()
         self._hears = threading.Event()
         self._started = False
@@ -239,17 +239,16 @@ class Hub:
                 stream.put(heard.id, heard.change)
 
     def _inspect(self) -> None:
-        """Ask again, for ever, whether those who hold streams may have them."""
-        with ThreadPoolExecutor(CHECKS_AT_ONCE, "checks a hospital") as pool:
-            while not self._stopping.wait(LOOK_SECONDS):
-                now, again = time.monotonic(), self._next_check()
-                due: dict[str | None, list[Stream]] = defaultdict(list)
-                for stream in self._all():
-                    if stream.check_at <= now and stream.ended is None:
-                        stream.check_at = again
-                        due[stream.holder.hospital].append(stream)
-                for streams in due.values():
-                    pool.submit(self._check_streams, streams)
+        """Ask again, for ever, whether those who hold streams may have them; hospital by hospital, a few at once."""
+        while not self._stopping.wait(LOOK_SECONDS):
+            now, again = time.monotonic(), self._next_check()
+            due: dict[str | None, list[Stream]] = defaultdict(list)
+            for stream in self._all():
+                if stream.check_at <= now and stream.ended is None:
+                    stream.check_at = again
+                    due[stream.holder.hospital].append(stream)
+            for streams in due.values():
+                threading.Thread(target=self._check_streams, args=(streams,), daemon=True).start()
 
     def _next_check(self) -> float:
         """Return when to ask next; spread, so that those who came together are not all asked for together."""
@@ -259,10 +258,11 @@ class Hub:
         by_holder: dict[Holder, list[Stream]] = defaultdict(list)
         for stream in streams:
             by_holder[stream.holder].append(stream)
-        for holder, theirs in by_holder.items():
-            try:
-                self._check(holder, theirs)
-            except Exception as error:  # who cannot be asked for has no stream; the page tries again by itself
-                log.warning("holder not asked for", portal=holder.portal, error=type(error).__name__)
-                for stream in theirs:
-                    stream.end("moving")
+        with self._checking:
+            for holder, theirs in by_holder.items():
+                try:
+                    self._check(holder, theirs)
+                except Exception as error:  # who cannot be asked for has no stream; the page tries again by itself
+                    log.warning("holder not asked for", portal=holder.portal, error=type(error).__name__)
+                    for stream in theirs:
+                        stream.end("moving")
