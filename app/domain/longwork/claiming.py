@@ -19,6 +19,7 @@ from app.domain.longwork.errors import GivenUp
 from app.domain.longwork.kinds import list_work_kinds
 from app.domain.longwork.models import LongWork, LongWorkState
 from app.domain.longwork.requests import KEPT_FOR
+from app.domain.longwork.telling import tell
 from app.tenancy.ledger.leases import is_dead
 
 log = get_logger(__name__)
@@ -77,7 +78,9 @@ def end(work_id: UUID, runner: str, state: LongWorkState, **values: Any) -> bool
     query = sa.update(LongWork).where(LongWork.id == work_id, LongWork.runner == runner)
     with unit_of_work() as session:
         query = query.values(state=state, runner=None, **values).returning(LongWork.id)
-        return session.scalar(query.execution_options(synchronize_session=False)) is not None
+        ended = session.scalar(query.execution_options(synchronize_session=False)) is not None
+    tell(work_id)
+    return ended
 
 
 def _is_left() -> sa.ColumnElement[bool]:

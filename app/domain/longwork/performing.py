@@ -31,6 +31,7 @@ from app.domain.longwork.keeping import destroy_files
 from app.domain.longwork.kinds import WorkKind, work_named
 from app.domain.longwork.models import FilePurpose, LongWork, LongWorkState
 from app.domain.longwork.requests import link_file
+from app.domain.longwork.telling import Teller
 from app.tenancy.ledger.errors import LeaseLost
 from app.tenancy.ledger.leases import new_runner
 from app.tenancy.ledger.performing import first_line
@@ -69,6 +70,7 @@ class Work:
     listener: Listener | None = None
     slice_seconds: float | None = None
     interruptible: bool = True
+    _teller: Teller = field(default_factory=Teller)
     _began_with: int = field(init=False)
     _began: float = field(default_factory=time.monotonic)
     _noted: float = field(default_factory=time.monotonic)
@@ -82,6 +84,7 @@ class Work:
         with unit_of_work() as session:
             yield session
             cancelled = self._save(session)
+        self._teller.tell(self.id, seldom=True)
         if self.listener is not None:
             self.listener(Heard(self.done, self.total))
         if cancelled:

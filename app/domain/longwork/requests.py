@@ -22,6 +22,7 @@ from app.domain.identity.permissions import MANAGE_LONG_WORK
 from app.domain.longwork.errors import DoneBefore, NotYours, UnknownWork, WorkEnded, WorkNotRetryable
 from app.domain.longwork.kinds import WorkKind, work_named
 from app.domain.longwork.models import FilePurpose, LongWork, LongWorkFile, LongWorkState
+from app.domain.longwork.telling import tell
 from app.tenancy.binding import bound_hospital
 
 JOB = "perform_long_work"
@@ -177,3 +178,5 @@ def _once(kind: str, key: str | None) -> Iterator[None]:
 def _record(actor: Actor, action: str, work: LongWork) -> None:
     changes = {"kind": work.kind, **{f"arguments.{name}": value for name, value in work.arguments.items()}}
     record_change(actor, action, subject_type="long_work", subject_id=work.id, changes=changes)
+    work_id = work.id
+    after_commit(lambda: tell(work_id))

@@ -76,7 +76,7 @@ class ColumnsForm(Form):
     def of(cls, header: Sequence[str], columns: dict[str, int]) -> ColumnsForm:
         """Return the form with a choice of the file's columns for each field."""
         form: ColumnsForm = type(
-            "BoundColumnsForm", (cls,), {c.name: SelectField(c.title, coerce=lambda text: text or "") for c in COLUMNS}
+            "BoundColumnsForm", (cls,), {c.name: SelectField(c.title, default="") for c in COLUMNS}
         )(data={name: str(place) for name, place in columns.items()})
         named = [SelectChoice(str(n), _("%(n)s. %(name)s", n=n + 1, name=name)) for n, name in enumerate(header)]
         for column in COLUMNS:
