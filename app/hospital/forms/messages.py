@@ -5,6 +5,7 @@ from __future__ import annotations
 from wtforms import BooleanField, IntegerField, PasswordField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.widgets import HiddenInput
 
 from app.config import GatewaySettings
 from app.core.errors import InvalidValue
@@ -21,7 +22,7 @@ class WordingForm(Form):
 
     subject = StringField(_l("Subject"), validators=[Length(max=LONGEST_SUBJECT, message=TOO_LONG)])
     body = TextAreaField(_l("Text"), validators=[Length(max=LONGEST_BODY, message=TOO_LONG)])
-    version = IntegerField(validators=[InputRequired()])
+    version = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
 
 class ChannelForm(Form):
@@ -29,7 +30,7 @@ class ChannelForm(Form):
 
     enabled = BooleanField(_l("Use this channel"))
     sender_name = StringField(_l("Sender's name"), validators=[Length(max=80, message=TOO_LONG)])
-    version = IntegerField(validators=[InputRequired()])
+    version = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
 
 class SmsForm(ChannelForm):
