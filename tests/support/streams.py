@@ -52,7 +52,7 @@ def stream_process(environment: dict[str, str], port: int | None = None, **chang
     finally:
         process.terminate()
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
