@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.core.actor import system_actor
 from app.core.queue import job
 from app.domain.centre import operations  # noqa: F401 (it declares kinds of long work)
 from app.domain.centre.handing_down import hand_down, is_handed_something
 from app.domain.centre.pruning import has_old_events, prune_events
 from app.domain.centre.reconciling import is_reconciliation_due, reconcile
+from app.domain.centre.redelivering import JOB, redeliver
 from app.domain.centre.relaying import has_work, relay_events
 from app.domain.centre.usage import tell_usage
 from app.jobs.schedule import every
@@ -19,6 +22,12 @@ from app.tenancy.waking import CARRY
 def sync_hospital(hospital: str) -> None:
     """Carry everything that waits in a hospital to its consumers and to the centre."""
     relay_events(hospital)
+
+
+@job(JOB, queue="hospital", for_hospital=True, timeout_seconds=120)
+def redeliver_event(consumer: str, event: dict[str, Any]) -> None:
+    """Tell a consumer once more of an event that it could not stand."""
+    redeliver(consumer, event)
 
 
 @every(seconds=15, due=is_handed_something)

@@ -14,7 +14,7 @@ from app.domain.audit import consumers
 from app.domain.audit.models import AuditEntry
 from app.domain.audit.operations import record_change
 from app.domain.audit.outbox import PlacedEvent
-from tests.integration.jobs.conftest import queue_server, start  # noqa: F401 (fixtures)
+from tests.integration.jobs.conftest import drain, queue_server, start  # noqa: F401 (fixtures)
 from tests.support.platform import ACTOR
 
 SEEN = "test.seen"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from app.domain.audit.models import OutboxCursor, OutboxEvent
 from app.domain.audit.operations import record_change
 from app.domain.centre.relaying import relay_events
 from app.tenancy.binding import bind_hospital
+from app.tenancy.dead_letters import retry_dead_letter
 from app.tenancy.models import DeadLetter, SyncCursor
 from tests.integration.carrying.conftest import Witness
 from tests.integration.jobs.conftest import away
@@ -89,8 +91,8 @@ def test_what_a_failing_consumer_wrote_is_gone_and_the_others_hear(
         assert cursor_of().failures == 0
 
 
-def test_an_event_that_fails_again_and_again_becomes_a_dead_letter_and_is_passed_by(
-    app: Flask, bound, alpha: str, witness: Witness
+def test_an_event_that_fails_again_and_again_becomes_a_dead_letter_is_passed_by_and_can_be_told_again(
+    app: Flask, bound, alpha: str, witness: Witness, drain: Callable[[], int]
 ) -> None:
     with bound(alpha):
         for number in range(3):
@@ -107,6 +109,13 @@ def test_an_event_that_fails_again_and_again_becomes_a_dead_letter_and_is_passed
         (letter,) = session.scalars(sa.select(DeadLetter)).all()
         assert (letter.name, letter.reason, letter.detail) == ("witness", "poison", "ValueError")
         assert letter.payload["kind"] == "event.1"
+        letter_id = letter.id
+    witness.fails = lambda _event: False
+    with app.app_context(), unit_of_work():
+        retry_dead_letter(ACTOR, letter_id)
+    drain()
+    with bound(alpha):
+        assert len(witness.effects()) == len(set(witness.effects())) == 3
 
 
 def test_a_consumer_hears_while_the_centre_is_away(
