@@ -146,8 +146,7 @@ class Settings(BaseSettings):
         default=2, ge=1, description="jobs of one hospital that run at the same time, if that leaves a worker free"
     )
     job_weights: dict[str, float] = Field(
-        default={"trial": 0.5, "standard": 1, "large": 2},
-        description="how often a hospital is next in queues, by its plan, as JSON",
+        default={}, description="how often a hospital is next in queues, by its plan, as JSON"
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -13,6 +13,8 @@ from app.core.keys import shared_name
 from app.core.queue import Envelope, enqueue, push, queue_named, redis_connection
 from app.core.queue_lanes import DONE, FAILED, LOST, Lanes, Taken, Work, lane_of, new_job_id
 from app.core.queue_state import count_failures, count_jobs, list_last_runs, list_queue_states, list_workers
+from app.jobs.weights import weigh_hospitals
+from tests.support.platform import Platform
 
 QUEUE = "hospital"
 
@@ -188,3 +190,14 @@ def test_whoever_watches_sees_lanes_workers_and_the_last_run() -> None:
 )
 def test_a_jobs_id_says_its_lane(job_id: str, lane: str | None) -> None:
     assert lane_of(job_id) == lane
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_hospitals_plan_says_its_weight(platform: Platform, alpha: str, beta: str) -> None:
+    with platform.admin() as connection:
+        connection.execute("UPDATE hospitals SET plan = 'large' WHERE code = %s", (alpha,))
+        try:
+            weigh_hospitals()
+        finally:
+            connection.execute("UPDATE hospitals SET plan = 'standard' WHERE code = %s", (alpha,))
+    assert redis_connection().hgetall(shared_name(None, "jobs", "weights")) == {alpha.encode(): b"2.0"}
