@@ -10,13 +10,13 @@ from flask import Response, flash, make_response, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock
-from app.core.errors import NotFound
 from app.core.i18n import _, _l
 from app.core.permissions import requires
 from app.domain.identity.permissions import (
     EXPORT_APPOINTMENTS,
     EXPORT_PATIENTS,
     IMPORT_PATIENTS,
+    MANAGE_LONG_WORK,
     REQUEUE_MESSAGES,
     VIEW_LONG_WORK,
 )
@@ -26,6 +26,7 @@ from app.domain.longwork.models import FilePurpose, LongWorkState
 from app.domain.longwork.queries import ShownWork, fetch_file, get_work, list_work, may_fetch
 from app.domain.longwork.requests import cancel_work, may_steer, retry_work
 from app.domain.longwork.sent_files import TITLES
+from app.domain.paging import Page
 from app.hospital import hospital
 from app.hospital.administration import declare_administration
 from app.web.confirming import asks_again
@@ -88,9 +89,15 @@ declare_administration(
 @hospital.get("/long-work")
 @requires(VIEW_LONG_WORK)
 def long_work_index() -> Response:
-    """List the hospital's long work, the newest first."""
-    page = list_work(request.args.get("page", 1, type=int))
-    return render("hospital/long_work/index.html", page=page, states=STATES, title_of=work_title)
+    """List the long work that this person asked for, the newest first."""
+    return _list(list_work(request.args.get("page", 1, type=int), requested_by=current_actor().id), everybodys=False)
+
+
+@hospital.get("/long-work/all")
+@requires(VIEW_LONG_WORK, MANAGE_LONG_WORK)
+def long_work_all() -> Response:
+    """List everybody's long work, the newest first."""
+    return _list(list_work(request.args.get("page", 1, type=int)), everybodys=True)
 
 
 @hospital.get("/long-work/new")
@@ -142,19 +149,21 @@ def long_work_retry(work_id: UUID) -> BaseResponse:
     return see_other(url_for("hospital.long_work_show", work_id=work_id))
 
 
-@hospital.post("/long-work/<uuid:work_id>/files/<purpose>")
+@hospital.post("/long-work/<uuid:work_id>/files/<any(result,refused):purpose>")
 @requires(VIEW_LONG_WORK)
 @asks_again
 def long_work_fetch(work_id: UUID, purpose: str) -> Response:
     """Send a file of it, and write down that it was fetched."""
-    if purpose not in (FilePurpose.RESULT, FilePurpose.REFUSED):
-        raise NotFound
     name, media_type, size, content = fetch_file(current_actor(), work_id, FilePurpose(purpose))
     answer = Response(content, mimetype=media_type)
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     answer.headers["Content-Length"] = str(size)
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _list(page: Page[Any], *, everybodys: bool) -> Response:
+    return render("hospital/long_work/index.html", page=page, states=STATES, title_of=work_title, everybodys=everybodys)
 
 
 def _context(shown: ShownWork) -> dict[str, Any]:

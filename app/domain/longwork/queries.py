@@ -69,9 +69,9 @@ class ShownWork:
         return next((file for file in self.files if file.purpose == purpose), None)
 
 
-def list_work(page: int = 1, *, kind: str = "") -> Page[Any]:
-    """Return a page of the hospital's long work, the newest first; rows have `title` beside the columns."""
-    wanted = [LongWork.kind == kind] if kind else []
+def list_work(page: int = 1, *, requested_by: UUID | None = None) -> Page[Any]:
+    """Return a page of the hospital's long work, everybody's or one person's, the newest first."""
+    wanted = [LongWork.requested_by == requested_by] if requested_by else []
     total = db.session.scalar(sa.select(sa.func.count(LongWork.id)).where(*wanted)) or 0
     query = (
         sa.select(
