@@ -6,8 +6,8 @@ from app.core.queue import enqueue, job
 from app.core.unit_of_work import unit_of_work
 from app.domain.messages import fallbacks  # noqa: F401 (it hears of messages that are given up)
 from app.domain.messages.delivery import deliver_due, have_messages_due
+from app.domain.messages.due_reminders import AT_ONCE, have_reminders_due, queue_due_reminders
 from app.domain.messages.gateway_store import hospital_transports
-from app.domain.messages.reminders import AT_ONCE, have_reminders_due, queue_due_reminders
 from app.domain.messages.replanning import REPLAN, cancel_without_rule, replan_some
 from app.jobs.schedule import every
 from app.tenancy.binding import bound_hospital

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.core import clock
 from app.core.db import db
@@ -20,6 +21,40 @@ from app.domain.messages.templates import LOCALES, Wording, facts_of_visit, writ
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 
+# What differs from message to message, as columns of one statement that never changes: a list of rows would have to be
+# put together and compiled anew for each number of them, which took longer than everything else.
+_WRITTEN: dict[str, Any] = {
+    "id": sa.Uuid(),
+    "key": sa.Text(),
+    "channel": sa.Text(),
+    "template": sa.Text(),
+    "locale": sa.Text(),
+    "recipient": sa.Text(),
+    "patient_id": sa.Uuid(),
+    "appointment_id": sa.Uuid(),
+    "rule": sa.Text(),
+    "segments": sa.Integer(),
+    "subject": sa.Text(),
+    "body": sa.Text(),
+}
+_MOMENT = sa.bindparam("moment", type_=sa.DateTime(timezone=True))
+_LEDGER = cast(sa.Table, OutboundMessage.__table__)
+_WRITE = (
+    insert(_LEDGER)
+    .from_select(
+        [*_WRITTEN, "state", "next_attempt_at", "created_at", "updated_at", "created_by"],
+        sa.select(
+            *(sa.func.unnest(sa.bindparam(name, type_=ARRAY(kind))) for name, kind in _WRITTEN.items()),
+            sa.bindparam("queued", type_=sa.Text()),
+            _MOMENT,
+            _MOMENT,
+            _MOMENT,
+            sa.bindparam("by", type_=sa.Uuid()),
+        ),
+    )
+    .on_conflict_do_nothing(index_elements=["key"])
+    .returning(_LEDGER.c.key)
+)
 NOT_STANDING = "the appointment does not stand any more"
 
 
@@ -46,34 +81,26 @@ def queue_messages(drafts: Sequence[Draft], *, created_by: UUID | None = None) -
     if not drafts:
         return set()
     hospital, moment, wording = bound_hospital(), clock.now(), Wording()
-    rows = []
+    rows: dict[str, list[Any]] = {name: [] for name in _WRITTEN}
     for draft in drafts:
         locale = draft.locale if draft.locale in LOCALES else choose_locale(draft.patient.id)
         known = facts_of_visit(hospital, draft.appointment, draft.patient) if draft.appointment else {}
         words = wording.render(draft.template, locale, draft.channel, known | dict(draft.facts))
-        rows.append(
-            {
-                "id": new_id(),
-                "key": draft.key,
-                "channel": draft.channel,
-                "template": draft.template,
-                "locale": locale,
-                "recipient": draft.recipient,
-                "patient_id": draft.patient.id,
-                "appointment_id": draft.appointment.id if draft.appointment else None,
-                "rule": draft.rule,
-                "segments": words.segments,
-                "subject": words.subject,
-                "body": words.body,
-                "state": MessageState.QUEUED,
-                "next_attempt_at": moment,
-                "created_at": moment,
-                "updated_at": moment,
-                "created_by": created_by,
-            }
-        )
-    statement = insert(OutboundMessage).values(rows).on_conflict_do_nothing(index_elements=["key"])
-    return set(db.session.scalars(statement.returning(OutboundMessage.key)))
+        rows["id"].append(new_id())
+        rows["key"].append(draft.key)
+        rows["channel"].append(draft.channel.value)
+        rows["template"].append(draft.template)
+        rows["locale"].append(locale)
+        rows["recipient"].append(draft.recipient)
+        rows["patient_id"].append(draft.patient.id)
+        rows["appointment_id"].append(draft.appointment.id if draft.appointment else None)
+        rows["rule"].append(draft.rule)
+        rows["segments"].append(words.segments)
+        rows["subject"].append(words.subject)
+        rows["body"].append(words.body)
+    once = {"moment": moment, "by": created_by, "queued": MessageState.QUEUED.value}
+    written = db.session.execute(_WRITE, rows | once, bind_arguments={"mapper": OutboundMessage})
+    return set(written.scalars())
 
 
 def queue_message(

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from app.core import clock
 from app.core.db import db
 from app.domain.appointments.models import Appointment
+from app.domain.messages.due_reminders import queue_due_reminders
 from app.domain.messages.models import AppointmentReminder, Channel, MessageState, OutboundMessage, ReminderState
 from app.domain.messages.reminder_settings import list_rules
-from app.domain.messages.reminders import plan_reminders, queue_due_reminders, try_next_channel
+from app.domain.messages.reminders import plan_reminders, try_next_channel
 from app.domain.messages.reminding import MessagePreference
 from app.domain.messages.replanning import cancel_without_rule, replan_some
 from app.domain.patients.models import Patient

@@ -20,9 +20,10 @@ from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.appointments.models import Appointment
 from app.domain.appointments.moving import reschedule_appointment
-from app.domain.messages import reminders
+from app.domain.messages import due_reminders
 from app.domain.messages.channels import Letter, Outcome
 from app.domain.messages.delivery import Transports, deliver_due, give_up
+from app.domain.messages.due_reminders import queue_due_reminders
 from app.domain.messages.fallbacks import try_another_way
 from app.domain.messages.models import (
     AppointmentReminder,
@@ -33,7 +34,7 @@ from app.domain.messages.models import (
     ReminderOutcome,
     ReminderState,
 )
-from app.domain.messages.reminders import plan_reminders, queue_due_reminders
+from app.domain.messages.reminders import plan_reminders
 from app.domain.messages.reminding import MessagePreference
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital
@@ -48,20 +49,20 @@ from app import create_app
 from app.config import load_settings
 from app.core import clock
 from app.core.unit_of_work import unit_of_work
-from app.domain.messages import reminders
+from app.domain.messages import due_reminders
 from app.tenancy.binding import bind_hospital
 
-queue = reminders.queue_messages
+queue = due_reminders.queue_messages
 
 def queue_and_die(drafts):
     assert len(queue(drafts)) == 1
     os.kill(os.getpid(), signal.SIGKILL)
 
-reminders.queue_messages = queue_and_die
+due_reminders.queue_messages = queue_and_die
 app = create_app(load_settings())
 with app.app_context(), bind_hospital("alpha"), clock.frozen_at(datetime.fromisoformat(os.environ["MOMENT"])):
     with unit_of_work():
-        reminders.queue_due_reminders()
+        due_reminders.queue_due_reminders()
 """
 
 
@@ -176,7 +177,7 @@ def test_a_visit_moved_while_a_worker_has_its_reminder_in_hand_is_reminded_of_at
     starts, later = morning(3), morning(6)
     with bound(alpha):
         visit_id, doctor = book(starts)
-    moment, queue = starts - timedelta(hours=20), reminders.queue_messages
+    moment, queue = starts - timedelta(hours=20), due_reminders.queue_messages
     mover = threading.Thread(target=lambda: move(app, alpha, visit_id, doctor, later, moment))
 
     def queue_while_it_is_moved(drafts):
@@ -187,7 +188,7 @@ def test_a_visit_moved_while_a_worker_has_its_reminder_in_hand_is_reminded_of_at
         assert mover.is_alive()  # it waits for the reminder that is in hand here
         return written
 
-    monkeypatch.setattr(reminders, "queue_messages", queue_while_it_is_moved)
+    monkeypatch.setattr(due_reminders, "queue_messages", queue_while_it_is_moved)
     with bound(alpha), clock.frozen_at(moment):
         queue_due_reminders()
     monkeypatch.undo()
