@@ -9,6 +9,7 @@ down_revision = "h010"
 branch_labels = None
 depends_on = None
 
+OWN = "vien_current_patient() IN (patient_id, into_id)"
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_cursors TO vien_app;
 GRANT SELECT, INSERT, UPDATE ON outbox_pruning, handed_down TO vien_app;
@@ -58,6 +59,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_patient_merges_into_id"), "patient_merges", ["into_id"])
     op.execute("ALTER TABLE patient_merges ENABLE ROW LEVEL SECURITY")
     op.execute("CREATE POLICY everybodys ON patient_merges TO vien_app USING (true) WITH CHECK (true)")
+    op.execute(f"CREATE POLICY ones_own ON patient_merges TO vien_patient USING ({OWN}) WITH CHECK ({OWN})")
     op.execute(GRANTS)
 
 
