@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from tests.support.fixed_ids import fixed_id
 from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
-from tests.support.world_platform import BACKUP, OPERATION, RULE
+from tests.support.world_platform import BACKUP, LETTER, OPERATION, RULE
 
 
 class Whose(enum.StrEnum):
@@ -33,7 +33,7 @@ OF_PATIENTS = {
 }  # fmt: skip
 NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
-THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id"}
+THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id", "letter_id"}
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
 OF_EVERYBODY = {"session_id", "passkey_id"}
 
@@ -78,6 +78,8 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "rule_id": world.rule_id,
         "alert_id": world.alert_id,
         "breach_id": world.breach_id,
+        "work_id": world.work_id,
+        "purpose": "refused",
         "schedule_id": world.schedule_id,
         "support_id": fixed_id(ASKED, world.series),
         "session_id": fixed_id(STAFF_SESSION, world.series),
@@ -91,6 +93,7 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
     return {
         "hospital_id": nothing,
         "operation_id": fixed_id(OPERATION),
+        "letter_id": fixed_id(LETTER),
         "user_id": fixed_id(VISITOR),
         "backup_id": fixed_id(BACKUP),
         "name": str(nothing),
