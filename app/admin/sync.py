@@ -36,7 +36,7 @@ def _sync_words() -> dict[str, Any]:
         "CONSUMERS": {
             "centre": _l("Centre (as pruning knows it)"),
             "live": _l("Live pages"),
-            "notifications": _l("Notifications"),
+            "notices": _l("Notifications"),
             "waiting": _l("Waiting list"),
         },
     }
