@@ -59,6 +59,30 @@ def has_undelivered() -> bool:
     return bool(positions) and has_events(min(positions))
 
 
+def list_concerned() -> list[Consumer]:
+    """Return who is to be told something; the cursors of those who want nothing of what waits are moved at once.
+
+    Most events concern few consumers: one statement in place of a unit of work for each of the others.
+    """
+    with unit_of_work() as session:
+        rows = {row.consumer: row for row in session.scalars(sa.select(OutboxCursor))}
+        known = [one for one in list_consumers() if one.name in rows]
+        events = read_events(min((rows[one.name].position for one in known), default=0), AT_ONCE)
+        if not events:
+            return [one for one in list_consumers() if one.name not in rows]
+        untouched = [
+            one.name
+            for one in known
+            if not any(one.wants(event) and event.position > rows[one.name].position for event in events)
+        ]
+        last = events[-1].position
+        behind = sa.and_(OutboxCursor.consumer.in_(untouched), OutboxCursor.position < last)
+        moved = sa.update(OutboxCursor).where(behind, OutboxCursor.failures == 0)
+        moved = moved.values(position=last, updated_at=clock.now())
+        session.execute(moved.execution_options(synchronize_session=False))
+        return [one for one in list_consumers() if one.name not in untouched or len(events) == AT_ONCE]
+
+
 def deliver_to(consumer: Consumer) -> tuple[int, Poison | None]:
     """Tell a consumer all that it has not heard; return how many events, and the one that it will never stand."""
     told = 0

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
-from app.domain.audit.consumers import Consumer, find_consumer, list_consumers
-from app.domain.audit.delivery import SINCE, Poison, deliver_to, has_undelivered, pass_by
+from app.domain.audit.consumers import Consumer, find_consumer
+from app.domain.audit.delivery import SINCE, Poison, deliver_to, has_undelivered, list_concerned, pass_by
 from app.domain.audit.outbox import place_events
 from app.domain.centre.sync import has_news, synchronise
 from app.tenancy.binding import bind_hospital, has_revision
@@ -48,7 +48,7 @@ def _tell_consumers(code: str) -> list[Poison]:
                     break
         if not has_revision(SINCE):
             return []
-        told = [_tell(consumer) for consumer in list_consumers()]
+        told = [_tell(consumer) for consumer in list_concerned()]
     return [poison for poison in told if poison is not None]
 
 
