@@ -50,7 +50,8 @@ _AGAIN: tuple[LiteralString, ...] = (
     "VACUUM ANALYZE outbound_messages, appointment_reminders",
 )
 _BY_HAND: tuple[LiteralString, ...] = (
-    """INSERT INTO outbound_messages (id, key, channel, template, locale, recipient, patient_id, appointment_id, rule,
+    """INSERT INTO outbound_messages (id, key, channel, template, locale, recipient, patient_id, appointment_id,
+                                      reminder_rule,
                                       subject, body, state, next_attempt_at)
     SELECT gen_random_uuid(), 'reminder:' || a.id || ':' || r.rule || ':email', 'email', 'reminder', 'vi', p.email,
            p.id, a.id, r.rule, 'Nhắc lịch khám: ' || to_char(a.starts_at, 'HH24:MI DD/MM/YYYY'),

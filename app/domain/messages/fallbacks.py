@@ -21,8 +21,8 @@ from app.tenancy.binding import bound_hospital
 @when_given_up
 def try_another_way(message: OutboundMessage) -> None:
     """Have the message's subject tried by the next channel of its patient."""
-    if message.template == REMINDER and message.appointment_id is not None and message.rule is not None:
-        try_next_channel(message.appointment_id, message.rule, message.channel)
+    if message.template == REMINDER and message.appointment_id is not None and message.reminder_rule is not None:
+        try_next_channel(message.appointment_id, message.reminder_rule, message.channel)
         _wake("send_due_reminders")
         return
     if message.template not in (CONFIRMATION, MOVED, OFFER) or message.patient_id is None:

@@ -94,7 +94,7 @@ class OutboundMessage(Identified, Edited, HospitalModel):
     recipient: Mapped[str]
     patient_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("patients.id"), index=True)
     appointment_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("appointments.id"), index=True)
-    rule: Mapped[str | None] = mapped_column(doc="the rule of reminders that it follows, such as `1_day`")
+    reminder_rule: Mapped[str | None] = mapped_column(doc="the rule of reminders that it follows, such as `1_day`")
     subject: Mapped[str]
     body: Mapped[str]
     state: Mapped[MessageState] = mapped_column(default=MessageState.QUEUED)

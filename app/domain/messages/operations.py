@@ -32,7 +32,7 @@ _WRITTEN: dict[str, Any] = {
     "recipient": sa.Text(),
     "patient_id": sa.Uuid(),
     "appointment_id": sa.Uuid(),
-    "rule": sa.Text(),
+    "reminder_rule": sa.Text(),
     "segments": sa.Integer(),
     "subject": sa.Text(),
     "body": sa.Text(),
@@ -94,7 +94,7 @@ def queue_messages(drafts: Sequence[Draft], *, created_by: UUID | None = None) -
         rows["recipient"].append(draft.recipient)
         rows["patient_id"].append(draft.patient.id)
         rows["appointment_id"].append(draft.appointment.id if draft.appointment else None)
-        rows["rule"].append(draft.rule)
+        rows["reminder_rule"].append(draft.rule)
         rows["segments"].append(words.segments)
         rows["subject"].append(words.subject)
         rows["body"].append(words.body)

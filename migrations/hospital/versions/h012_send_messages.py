@@ -49,7 +49,7 @@ def upgrade() -> None:
     _let_in("outbound_messages", "channel", CHANNELS)
     _let_in("appointment_reminders", "channel", CHANNELS)
     _let_in("outbound_messages", "state", STATES)
-    op.add_column("outbound_messages", sa.Column("rule", sa.Text(), nullable=True))
+    op.add_column("outbound_messages", sa.Column("reminder_rule", sa.Text(), nullable=True))
     op.add_column("outbound_messages", sa.Column("provider", sa.Text(), nullable=True))
     op.add_column("outbound_messages", sa.Column("segments", sa.Integer(), nullable=True))
     op.add_column("outbound_messages", sa.Column("cost", sa.BigInteger(), nullable=True))
@@ -137,7 +137,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_outbound_messages_provider_id", table_name="outbound_messages")
     op.drop_index("ix_outbound_messages_created_at", table_name="outbound_messages")
-    for column in ("delivered_at", "cost", "segments", "provider", "rule"):
+    for column in ("delivered_at", "cost", "segments", "provider", "reminder_rule"):
         op.drop_column("outbound_messages", column)
     op.execute("UPDATE outbound_messages SET state = 'sent' WHERE state = 'delivered'")
     op.execute("UPDATE outbound_messages SET channel = 'console' WHERE channel IN ('sms', 'push')")

@@ -83,7 +83,7 @@ def given_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was told as failed for good."""
     monkeypatch.setattr(delivery, "_when_given_up", [])
     heard: list[str] = []
-    when_given_up(lambda message: heard.append(message.rule or "-"))
+    when_given_up(lambda message: heard.append(message.reminder_rule or "-"))
     return heard
 
 
