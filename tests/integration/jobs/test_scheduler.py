@@ -99,7 +99,7 @@ def test_a_round_wakes_only_what_is_due(
     drain()
     with app.app_context():
         wake_hospitals(15)
-        assert asked(app) == {"sync_hospital": 1}  # beta has never been heard
+        assert asked(app) == {"sync_hospital": 1, "hand_down": 2}  # beta has never been heard
     drain()
     with app.app_context():
         wake_hospitals(15)
@@ -164,5 +164,5 @@ def test_a_hospital_is_synced_by_hand_without_a_worker(app: Flask, bound, alpha:
     with bound(alpha):
         register()
     result = app.test_cli_runner().invoke(args=["hospital", "sync", alpha, *(["--full"] if full else [])])
-    assert result.output.strip() == f"alpha\t1 {'patients' if full else 'events'}"
+    assert result.stdout.strip() == f"alpha\t1 {'patients' if full else 'events'}"
     assert app.test_cli_runner().invoke(args=["hospital", "sync", "nowhere"]).exit_code == 1
