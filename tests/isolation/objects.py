@@ -30,8 +30,9 @@ class Whose(enum.StrEnum):
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
+    "ticket_id",
 }  # fmt: skip
-NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale"}
+NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
 THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id", "letter_id"}
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
@@ -54,6 +55,7 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "emergency_id": theirs.emergency_id,
         "hold_id": theirs.hold_id,
         "message_id": theirs.message_id,
+        "ticket_id": theirs.ticket_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -79,6 +81,8 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "alert_id": world.alert_id,
         "breach_id": world.breach_id,
         "work_id": world.work_id,
+        "screen_id": world.screen_id,
+        "notice_id": world.notice_id,
         "purpose": "refused",
         "schedule_id": world.schedule_id,
         "support_id": fixed_id(ASKED, world.series),
@@ -151,6 +155,9 @@ def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, st
         **dict.fromkeys(TYPED, typed),
         "version": "1",
         "code": "J00",
+        "form": "csv",
+        "room": "Phòng 1",
+        "priority": "preferred",
         "language": "vi",
         "locale": "vi",
     }

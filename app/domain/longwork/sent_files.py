@@ -20,7 +20,7 @@ from app.core.i18n import _l
 from app.core.unit_of_work import unit_of_work
 from app.domain.files.keeping import note_file, note_same_file, read_content, store_content
 from app.domain.files.models import File
-from app.domain.longwork.errors import NotATable, ResultGone
+from app.domain.longwork.errors import NotATable, ResultGone, UnknownWork
 from app.domain.longwork.keeping import list_files
 from app.domain.longwork.models import FilePurpose, LongWork
 from app.domain.longwork.requests import begin_prepared, check_steers, link_file, prepare_work, request_work
@@ -83,7 +83,9 @@ def import_tried(actor: Actor, work_id: UUID, *, wake: bool = True) -> LongWork:
     """Have a file imported that was tried before, by the same columns; raises ResultGone or DoneBefore."""
     tried = db.session.get(LongWork, work_id, populate_existing=True)
     source = list_files(work_id, FilePurpose.SOURCE)
-    if tried is None or not source or not tried.arguments.get("dry_run"):
+    if tried is None:
+        raise UnknownWork
+    if not source or not tried.arguments.get("dry_run"):
         raise ResultGone
     check_steers(actor, tried)
     work = request_work(
