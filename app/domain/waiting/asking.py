@@ -109,7 +109,8 @@ def _put(actor: Actor, entry: WaitingEntry, asked: Asked, last_possible: date) -
     )
     if (db.session.scalar(count) or 0) >= MOST_WAITS:
         raise InvalidValue(_l("One person waits for at most five visits."), field="last_day")
-    entry.doctor_id, entry.weekdays = asked.doctor_id, sorted(set(asked.weekdays))
+    days = sorted(set(asked.weekdays))
+    entry.doctor_id, entry.weekdays = asked.doctor_id, [] if len(days) == 7 else days
     entry.from_time, entry.until_time = asked.from_time, asked.until_time
     entry.first_day, entry.last_day = asked.first_day, min(asked.last_day, last_possible)
     entry.asked_via = AskedVia.PATIENT_PORTAL if actor.kind is ActorKind.PATIENT else AskedVia.DESK
