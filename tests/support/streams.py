@@ -47,7 +47,8 @@ def stream_process(environment: dict[str, str], port: int | None = None, **chang
     process = subprocess.Popen(streams(), env=values, cwd=ROOT)
     running = StreamProcess(port, process)
     try:
-        until(running.health, "the process that holds streams answers", 60)
+        until(lambda: process.poll() is not None or running.health(), "the process that holds streams answers", 60)
+        assert process.poll() is None, "the process that holds streams did not start; the lines above say why"
         yield running
     finally:
         process.terminate()
