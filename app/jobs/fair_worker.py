@@ -29,7 +29,7 @@ from app.core.db import db
 from app.core.logging import get_logger
 from app.core.queue import PERFORM
 from app.core.queue_lanes import Lanes, Taken
-from app.jobs.settling import KILLED, ORPHANED, Ending, reason_of, record_refusal, settle
+from app.jobs.settling import FORGOTTEN, KILLED, ORPHANED, Ending, reason_of, record_refusal, settle
 from app.tenancy.binding import tenancy
 
 log = get_logger(__name__)
@@ -108,8 +108,11 @@ class HospitalWorker(Worker):
         settle(self.lanes, taken, Ending("failed", "refused foreign"))
 
     def _settle(self, taken: Taken, text: str, seconds: float, otherwise: str = KILLED) -> None:
-        found: Any = self.connection.hmget(f"rq:job:{taken.job_id}", "status", "failure")
+        name = f"rq:job:{taken.job_id}"
+        found: Any = self.connection.hmget(name, "status", "failure")
         status, failure = (as_text(word) if word else None for word in found)
+        if status is not None and not self.connection.hexists(name, "data"):
+            status = FORGOTTEN
         known = failure if failure and status == "failed" else otherwise
         settle(self.lanes, taken, Ending(status, known, text, seconds))
 

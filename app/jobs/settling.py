@@ -27,6 +27,7 @@ from app.tenancy.security_events import record_platform_security_event
 log = get_logger(__name__)
 
 ACTOR = system_actor("worker")
+FORGOTTEN = "forgotten"
 KILLED, TIMED_OUT, ORPHANED = "killed", "timeout", "orphaned"
 FIRST_REST, TIMES, LONGEST_REST = 5, 4, 300
 WITHOUT_CENTRE = 60
@@ -82,6 +83,8 @@ def settle(lanes: Lanes, taken: Taken, ending: Ending) -> None:
     if ending.status is None:
         if letter := lanes.settle(taken, DONE, work):
             _close(letter)
+    elif ending.status == FORGOTTEN:  # there is nothing left to begin again; the schedule finds it
+        lanes.settle(taken, LOST, work)
     elif failure.startswith(MARK) and failure.removeprefix(MARK) in FINAL:
         lanes.settle(taken, REFUSED, Work())
     elif taken.attempt < current_app.extensions["settings"].job_attempts:
