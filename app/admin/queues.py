@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app
+from markupsafe import Markup
 
 from app.admin import admin
 from app.core import queue_state
@@ -113,6 +114,12 @@ def _schedule() -> list[Periodic]:
         )
         for period in current_app.extensions["jobs"].list_periods()
     ]
+
+
+@admin.app_template_global()
+def breakable(name: str) -> Markup:
+    """Write a job's name so that narrow screens may break it between its words."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 @admin.app_template_global()
