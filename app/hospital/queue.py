@@ -117,7 +117,7 @@ def queue_screen() -> Response:
         "hospital/queue/screen.html",
         block="wall",
         screen=read_screen(department_id),
-        address=url_for("hospital.queue_screen", department=department_id, poll=1),
+        address=url_for("hospital.queue_screen", department=department_id),
         stream=url_for("hospital.live"),
         key=department_id or "",
         now=clock.now(),

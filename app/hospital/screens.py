@@ -90,7 +90,7 @@ def screen_show(token: str) -> Response:
         "hospital/queue/screen.html",
         block="wall",
         screen=read_screen(opened.department_id),
-        address=url_for("hospital.screen_show", token=token, poll=1),
+        address=url_for("hospital.screen_show", token=token),
         stream=url_for("hospital.screen_live", token=token),
         key=opened.department_id or "",
         now=clock.now(),

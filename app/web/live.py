@@ -39,9 +39,7 @@ _topics: dict[tuple[str, str], str | None] = {}
 
 
 class StreamsFull(Unavailable):
-    default_message = _l(
-        "There are as many live connections as this service can hold. The page asks by itself meanwhile."
-    )
+    default_message = _l("There are too many live connections. The page asks by itself meanwhile.")
     retry_after = 60
 
 

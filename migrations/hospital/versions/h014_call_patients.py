@@ -67,7 +67,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["called_by"], ["staff_users.id"], name=op.f("fk_queue_tickets_called_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queue_tickets")),
         sa.UniqueConstraint("appointment_id", name=op.f("uq_queue_tickets_appointment_id")),
-        sa.UniqueConstraint("department_id", "day", "number", name=op.f("uq_queue_tickets_department_id")),
+        sa.UniqueConstraint("department_id", "day", "number", name=op.f("uq_queue_tickets_department_id_day_number")),
     )
     op.create_index(op.f("ix_queue_tickets_patient_id"), "queue_tickets", ["patient_id"])
     op.create_index("ix_queue_tickets_called_by_called_at", "queue_tickets", ["called_by", "called_at"])
@@ -96,7 +96,7 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["staff_id"], ["staff_users.id"], name=op.f("fk_notifications_staff_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
-        sa.UniqueConstraint("staff_id", "event_id", name=op.f("uq_notifications_staff_id")),
+        sa.UniqueConstraint("staff_id", "event_id", name=op.f("uq_notifications_staff_id_event_id")),
     )
     op.create_index("ix_notifications_staff_id_created_at", "notifications", ["staff_id", "created_at"])
     op.create_index(
