@@ -13,7 +13,7 @@ from app.core.unit_of_work import unit_of_work
 from app.tenancy.dead_letters import put_dead_letter
 from app.tenancy.models import LetterSource, OperatorRole
 from tests import factories
-from tests.functional.conftest import DESKTOP, PHONE
+from tests.functional.conftest import DESKTOP, PHONE, wait_until
 from tests.functional.pages import Watched
 from tests.functional.test_access_rules import sign_in
 from tests.functional.words import vi
@@ -38,6 +38,8 @@ def test_an_operator_sees_queues_move_and_decides_on_what_was_given_up(
     desk = open_browser(shape)
     sign_in(desk, "/admin/sign-in", vi("Sign-in name"), "van.hanh")
     desk.show_code()
+    desk.go("/admin/queues")
+    wait_until(lambda: _reloaded(desk), "a worker is there", 60)
     with app.app_context():
         for number in range(90):
             push(Envelope("sync_hospital", alpha if number % 3 else beta))
@@ -53,3 +55,9 @@ def test_an_operator_sees_queues_move_and_decides_on_what_was_given_up(
     desk.page.get_by_label(vi("Why it need not be done")).fill("Đã xử lý bằng tay cùng bệnh viện")
     desk.press(vi("Dismiss it"))
     assert desk.page.get_by_role("link", name="live", exact=True).count() == 0
+
+
+def _reloaded(desk: Watched) -> bool:
+    """Tell whether the page, loaded again, knows of a worker."""
+    desk.page.reload()
+    return desk.page.get_by_text(vi("Nobody works")).count() == 0

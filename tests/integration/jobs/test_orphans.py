@@ -66,6 +66,8 @@ def test_a_stuck_job_blocks_nobody_and_becomes_a_letter(
     assert (indexed(app), carried(app)) == (1, 1)
     log = worker.log()
     assert log.index("events carried") < log.index("job given up"), "beta waited for what is stuck in alpha"
+    os.kill(children_of(worker.pid)[0], 9)
+    assert until(lambda: worker.log().count("worker at work") == 3, 20), "nobody took the place of a worker that died"
     assert worker.stop() == 0, worker.log()
 
 

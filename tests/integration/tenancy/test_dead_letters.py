@@ -13,6 +13,8 @@ from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.queue import queue_named
 from app.core.unit_of_work import unit_of_work
+from app.tenancy.alerts.raising import raise_alerts
+from app.tenancy.alerts.watched import CENTRE
 from app.tenancy.dead_letters import (
     CannotRetry,
     LetterClosed,
@@ -24,7 +26,15 @@ from app.tenancy.dead_letters import (
     put_dead_letter,
     retry_dead_letter,
 )
-from app.tenancy.models import DeadLetter, DeadLetterState, LetterSource, PlatformAuditEntry, SecurityEvent
+from app.tenancy.models import (
+    Alert,
+    AlertRule,
+    DeadLetter,
+    DeadLetterState,
+    LetterSource,
+    PlatformAuditEntry,
+    SecurityEvent,
+)
 
 ACTOR = system_actor("test")
 
@@ -43,6 +53,16 @@ def test_the_same_work_given_up_twice_is_one_letter_and_one_event(app: Flask) ->
         assert [event.subject_id for event in events] == [first]
         assert _give_up("beta") != first
         assert count_open() == {"alpha": 1, "beta": 1}
+
+
+def test_new_letters_of_a_hospital_raise_one_alert(app: Flask) -> None:
+    with app.app_context(), unit_of_work():
+        for name in ("sync_hospital", "deliver_messages"):
+            _give_up("alpha", name)
+        raise_alerts(CENTRE)
+        raise_alerts(CENTRE)
+        query = sa.select(AlertRule.name, Alert.events).join(Alert, Alert.rule_id == AlertRule.id)
+        assert [tuple(row) for row in db.session.execute(query)] == [("Có việc không thực hiện được", 2)]
 
 
 def test_letters_are_found_by_what_is_asked_for(app: Flask) -> None:
