@@ -50,11 +50,11 @@ def reminder_rules_add() -> BaseResponse:
     return _show(rule_form=form)
 
 
-@hospital.post("/reminder-rules/<uuid:rule_id>/remove")
+@hospital.post("/reminder-rules/<uuid:reminder_rule_id>/remove")
 @requires(MANAGE_REMINDERS)
-def reminder_rules_remove(rule_id: UUID) -> BaseResponse:
+def reminder_rules_remove(reminder_rule_id: UUID) -> BaseResponse:
     """Take a reminder out."""
-    remove_rule(current_actor(), rule_id)
+    remove_rule(current_actor(), reminder_rule_id)
     return _done()
 
 

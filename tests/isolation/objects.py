@@ -15,6 +15,7 @@ from tests.support.fixed_ids import fixed_id
 from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
 from tests.support.world_platform import BACKUP, LETTER, OPERATION, RULE
+from tests.support.world_waiting import REMINDER_RULE
 
 
 class Whose(enum.StrEnum):
@@ -30,11 +31,14 @@ class Whose(enum.StrEnum):
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
-    "ticket_id",
+    "ticket_id", "reminder_id", "entry_id", "offer_id",
 }  # fmt: skip
 NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
-THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id", "letter_id"}
+THE_SAME_EVERYWHERE = {
+    "reminder_rule_id", "role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id",
+    "letter_id",
+}  # fmt: skip
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
 OF_EVERYBODY = {"session_id", "passkey_id"}
 
@@ -56,6 +60,9 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "hold_id": theirs.hold_id,
         "message_id": theirs.message_id,
         "ticket_id": theirs.ticket_id,
+        "reminder_id": theirs.reminder_id,
+        "entry_id": theirs.entry_id,
+        "offer_id": theirs.offer_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -64,7 +71,7 @@ def visit_for(rule: Rule) -> str:
     """Return the state of the visit that an address is about, so that what it does can be done."""
     if rule.endpoint in ("hospital.consultations_start",):
         return "arrived"
-    if rule.rule.endswith(("/cancel", "/check-in", "/booked")):
+    if rule.rule.endswith(("/cancel", "/check-in", "/booked", "/confirm", "/earlier", "/move")):
         return "booked"
     return "signed"
 
@@ -85,6 +92,7 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "notice_id": world.notice_id,
         "purpose": "refused",
         "schedule_id": world.schedule_id,
+        "reminder_rule_id": REMINDER_RULE,
         "support_id": fixed_id(ASKED, world.series),
         "session_id": fixed_id(STAFF_SESSION, world.series),
         "passkey_id": fixed_id(STAFF_PASSKEY, world.series),

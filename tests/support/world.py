@@ -44,6 +44,7 @@ from tests.support.world_access import (
     build_access_of_patient,
 )
 from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
+from tests.support.world_waiting import OFFER, REMINDER, WAIT, build_waiting_of_patient
 
 ROLES = tuple(ROLE_PRESETS)
 CANARY = "KHONGDUOCLO"
@@ -80,6 +81,9 @@ class Belongings:
     session_id: UUID
     passkey_id: UUID
     ticket_id: UUID
+    reminder_id: UUID
+    entry_id: UUID
+    offer_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         lambda number: fixed_id(base + number, series), patient.id, visits["arrived"],
         department_id(DEPARTMENTS[which]), 1 + series,
     )  # fmt: skip
+    build_waiting_of_patient(lambda number: fixed_id(base + number, series), visits["booked"])
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
@@ -191,6 +196,8 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         message_id=message.id, request_id=fixed_id(base + REQUEST, series), hold_id=fixed_id(base + HOLD, series),
         emergency_id=fixed_id(base + EMERGENCY, series), session_id=fixed_id(base + PATIENT_SESSION, series),
         passkey_id=fixed_id(base + PATIENT_PASSKEY, series), ticket_id=fixed_id(base + TICKET, series),
+        reminder_id=fixed_id(base + REMINDER, series), entry_id=fixed_id(base + WAIT, series),
+        offer_id=fixed_id(base + OFFER, series),
     )  # fmt: skip
 
 
