@@ -38,7 +38,7 @@ STATES = {
     LongWorkState.PREPARED: (_l("Not begun"), "neutral"),
     LongWorkState.QUEUED: (_l("Waiting"), "neutral"),
     LongWorkState.RUNNING: (_l("Running"), "info"),
-    LongWorkState.SUCCEEDED: (_l("Done"), "success"),
+    LongWorkState.SUCCEEDED: (_l("Finished"), "success"),
     LongWorkState.FAILED: (_l("Failed"), "danger"),
     LongWorkState.CANCELLED: (_l("Cancelled"), "warning"),
 }

@@ -92,7 +92,7 @@ class LongWorkFile(HospitalModel):
 
 
 class LongWorkRow(HospitalModel):
-    """A row of an imported file that was not taken, and why; never what stood in it."""
+    """A row of an imported file that was not taken, and why. The reason may quote a value: it ends with the files."""
 
     __tablename__ = "long_work_rows"
 
