@@ -48,7 +48,8 @@ class SignedCronJob(CronJob):
     def should_run(self) -> bool:
         """Tell whether it is due; also when the clock was moved back before the last time, which may be long ago."""
         before = self.latest_enqueue_time
-        return bool((before is not None and cron.now() < before) or super().should_run())
+        moved = before is not None and cron.now() < before  # type: ignore[attr-defined]
+        return moved or bool(super().should_run())
 
     def enqueue(self, connection: Redis) -> Any:
         """Ask for the work; raises QueueAway."""
