@@ -98,6 +98,7 @@ def test_messages_are_looked_at_decided_and_worded(
         make_staff("administrator", username="quan.tri", full_name="Lê Thị Quản Trị")
         write_messages()
     desk = open_browser(shape)
+    desk.page.route("**/hospital/live?*", lambda route: route.abort())  # many pages at once, none about streams
     sign_in(desk, "/h/alpha/hospital/sign-in", vi("Sign-in name"), "quan.tri")
     desk.show_code()
     desk.go(MESSAGES)
