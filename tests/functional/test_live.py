@@ -30,8 +30,11 @@ ARRIVING = "Phạm Thị Sen"
 
 
 @pytest.fixture
-def morning(platform: Platform, bound: Callable[[str], Any], alpha: str) -> Iterator[dict[str, Any]]:
-    """A waiting room with six people, two of them called, and one who is about to arrive."""
+def morning(platform: Platform, bound: Callable[[str], Any], alpha: str, beta: str) -> Iterator[dict[str, Any]]:
+    """A waiting room with six people, two of them called, and one who is about to arrive.
+
+    The platform's own processes, which run here, hand notices down to the other hospital, too.
+    """
     offset = (9 - datetime.now(UTC).hour + 12) % 24 - 12
     with platform.admin() as connection:
         connection.execute("UPDATE hospitals SET timezone = %s", (f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT",))
@@ -70,13 +73,21 @@ def is_followed(browser: Watched) -> None:
     browser.page.get_by_text(vi("Kept current as things happen")).first.wait_for()
 
 
+def open_without_streams(browser: Watched, path: str) -> None:
+    """Open a page whose streams never come, and whose clock the test puts forward."""
+    browser.page.route("**/live?**", lambda route: route.abort())
+    browser.page.clock.install()
+    browser.go(path)
+
+
 def test_a_check_in_changes_two_boards_the_wall_and_the_patients_phone(
     morning: dict[str, Any], open_browser: Callable[..., Watched]
 ) -> None:
     nurse, doctor, desk = open_browser(DESKTOP), open_browser(DESKTOP), open_browser(DESKTOP)
-    wall, phone = open_browser(WALL), open_browser(PHONE)
-    for browser, name in ((nurse, "nurse"), (doctor, "doctor"), (desk, "desk")):
+    wall, phone, alone = open_browser(WALL), open_browser(PHONE), open_browser(DESKTOP)
+    for browser, name in ((nurse, "nurse"), (doctor, "doctor"), (desk, "desk"), (alone, "doctor")):
         sign_in(browser, name)
+    open_without_streams(alone, f"{QUEUE}?whose=all")
     nurse.go(QUEUE)
     doctor.go(f"{QUEUE}?whose=all")
     wall.go(f"/h/alpha/hospital/screen/{morning['token']}")
@@ -94,6 +105,10 @@ def test_a_check_in_changes_two_boards_the_wall_and_the_patients_phone(
     wall.page.get_by_text(vi("Waiting: %(waiting)s", waiting=5)).wait_for(timeout=SOON)
     doctor.page.locator("#bell .bell__count").wait_for(timeout=SOON)
     print(f"both boards followed {time.perf_counter() - began:.1f} s after the desk opened the visit")
+    assert alone.page.get_by_text("NOI 007").count() == 0, "nobody told this page"
+    assert alone.says(vi("Asked for every 20 seconds"))
+    alone.page.clock.fast_forward(21_000)
+    alone.page.get_by_text("NOI 007").first.wait_for(timeout=SOON)
     nurse.look("live-queue-nurse")
     doctor.look("live-queue-doctor")
 
