@@ -113,3 +113,9 @@ def _record(actor: Actor, action: str, patient: Patient, changes: dict[str, obje
         actor, action, subject_type="patient", subject_id=patient.id, patient_id=patient.id, changes=changes,
         event={"patient_version": patient.version},
     )  # fmt: skip
+
+
+def find_by_code(code: str) -> UUID | None:
+    """Return the patient with a code of the hospital's, as people write it."""
+    query = sa.select(Patient.id).where(Patient.code == code.strip().upper(), Patient.deleted_at.is_(None))
+    return db.session.scalar(query)
