@@ -31,7 +31,7 @@ from app.web.render import render, see_other
 class MoveForm(BookingForm):
     """A free time (`doctor id|moment`) and the version of the visit that was read."""
 
-    reason = None  # type: ignore[assignment]
+    reason = None
     version = StringField()
 
     @property

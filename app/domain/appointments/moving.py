@@ -100,7 +100,7 @@ def reschedule_appointment(
     return visit
 
 
-def _read(appointment_id: UUID, patient_id: UUID | None) -> sa.Row[tuple[UUID, UUID]]:
+def _read(appointment_id: UUID, patient_id: UUID | None) -> sa.Row[UUID, UUID]:
     query = sa.select(Appointment.patient_id, Appointment.doctor_id).where(Appointment.id == appointment_id)
     if patient_id is not None:
         query = query.where(Appointment.patient_id == patient_id)

@@ -6,6 +6,7 @@ ledger's key (`reminder:<visit>:<rule>:<channel>`) holds each to once per channe
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -72,7 +73,9 @@ def plan_reminders(actor: Actor, appointment: Appointment, patient: Patient) -> 
     if not rows:
         return
     reminder, statement = AppointmentReminder, insert(AppointmentReminder).values(rows)
-    anew = {name: statement.excluded[name] for name in ("channel", "starts_at", "due_at", "state", "updated_at")}
+    anew: dict[str, Any] = {
+        name: statement.excluded[name] for name in ("channel", "starts_at", "due_at", "state", "updated_at")
+    }
     anew |= {"turn": reminder.turn + 1, "outcome": None, "sent_at": None, "settled_at": None, "settled_by": None}
     db.session.execute(
         statement.on_conflict_do_update(

@@ -45,7 +45,7 @@ def count_unreached(actor: Actor) -> int:
 def list_unreached(actor: Actor, *, page: int = 1) -> Page[Any]:
     """Return the reminders that reached nobody, the next visit first; three statements."""
     total = db.session.scalar(_joined(sa.select(sa.func.count())).where(*_is_open(), _reach(actor))) or 0
-    columns = (
+    columns: tuple[Any, ...] = (
         AppointmentReminder.id,
         AppointmentReminder.rule,
         AppointmentReminder.outcome,
