@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     pool_overflow: int = Field(default=6, ge=0, description="further ones to one database under load")
     pool_timeout_seconds: float = Field(default=5, gt=0)
     connect_timeout_seconds: int = Field(default=3, ge=1)
-    relay_threads: int = Field(default=4, ge=1, le=32, description="hospitals that one relay visits at the same time")
+    relay_threads: int = Field(default=8, ge=1, le=32, description="hospitals that one relay visits at the same time")
     relay_looks_seconds: float = Field(
         default=5, ge=0.5, description="how often a relay looks into every hospital, whether it rang or not"
     )

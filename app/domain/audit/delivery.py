@@ -62,25 +62,32 @@ def has_undelivered() -> bool:
 def list_concerned() -> list[Consumer]:
     """Return who is to be told something; the cursors of those who want nothing of what waits are moved at once.
 
-    Most events concern few consumers: one statement in place of a unit of work for each of the others.
+    Most events concern few consumers: one statement, in the unit of work that places the events, in place of a unit for
+    each of the others.
     """
-    with unit_of_work() as session:
-        rows = {row.consumer: row for row in session.scalars(sa.select(OutboxCursor))}
-        known = [one for one in list_consumers() if one.name in rows]
-        events = read_events(min((rows[one.name].position for one in known), default=0), AT_ONCE)
-        if not events:
-            return [one for one in list_consumers() if one.name not in rows]
-        untouched = [
-            one.name
-            for one in known
-            if not any(one.wants(event) and event.position > rows[one.name].position for event in events)
-        ]
-        last = events[-1].position
-        behind = sa.and_(OutboxCursor.consumer.in_(untouched), OutboxCursor.position < last)
-        moved = sa.update(OutboxCursor).where(behind, OutboxCursor.failures == 0)
-        moved = moved.values(position=last, updated_at=clock.now())
-        session.execute(moved.execution_options(synchronize_session=False))
-        return [one for one in list_consumers() if one.name not in untouched or len(events) == AT_ONCE]
+    rows = {row.consumer: row for row in db.session.scalars(sa.select(OutboxCursor))}
+    known = [one for one in list_consumers() if one.name in rows]
+    events = read_events(min((rows[one.name].position for one in known), default=0), AT_ONCE)
+    if not events:
+        return [one for one in list_consumers() if one.name not in rows]
+    untouched = [
+        one.name
+        for one in known
+        if not any(one.wants(event) and event.position > rows[one.name].position for event in events)
+    ]
+    if untouched:
+        _move_on(untouched, events[-1].position)
+    return [one for one in list_consumers() if one.name not in untouched or len(events) == AT_ONCE]
+
+
+def _move_on(consumers: Sequence[str], position: int) -> None:
+    """Move the cursors of consumers whom nobody is telling anything just now."""
+    free = sa.select(OutboxCursor.consumer).where(
+        OutboxCursor.consumer.in_(consumers), OutboxCursor.position < position, OutboxCursor.failures == 0
+    )
+    moved = sa.update(OutboxCursor).where(OutboxCursor.consumer.in_(free.with_for_update(skip_locked=True)))
+    moved = moved.values(position=position, updated_at=clock.now())
+    db.session.execute(moved.execution_options(synchronize_session=False))
 
 
 def deliver_to(consumer: Consumer) -> tuple[int, Poison | None]:

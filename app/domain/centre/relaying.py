@@ -41,14 +41,15 @@ def relay_events(code: str) -> int:
 
 def _tell_consumers(code: str) -> list[Poison]:
     """Give all events their places and tell the hospital's own consumers; return what these will never stand."""
+    concerned: list[Consumer] = []
     with bind_hospital(code):
-        while True:
+        whole = False
+        while not whole:
             with unit_of_work():
-                if place_events(AT_ONCE) < AT_ONCE:
-                    break
-        if not has_revision(SINCE):
-            return []
-        told = [_tell(consumer) for consumer in list_concerned()]
+                whole = place_events(AT_ONCE) < AT_ONCE
+                if whole and has_revision(SINCE):
+                    concerned = list_concerned()
+        told = [_tell(consumer) for consumer in concerned]
     return [poison for poison in told if poison is not None]
 
 
