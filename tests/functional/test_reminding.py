@@ -40,7 +40,8 @@ def asked(alpha: str, bound: Callable[[str], Any]) -> dict[str, str]:
     """A day with visits, one who waits and is offered a time, and one who was not reached; return the addresses."""
     with bound(alpha):
         make_staff("administrator", username="quan.tri", full_name="Lê Thị Quản Trị")
-        make_staff("receptionist", username="tiep.don", full_name="Phạm Thị Tiếp Đón")
+        for name in ("tiep.don.wide", "tiep.don.narrow"):
+            make_staff("receptionist", username=name, full_name="Phạm Thị Tiếp Đón")
         doctor = make_staff("doctor", full_name="BS. Nguyễn Minh Khoa").id
         make_schedule(doctor)
         names = ("Trần Thị Đào", "Lê Văn Hùng", "Đặng Ngọc Bích", "Vũ Đình Khôi")
@@ -105,7 +106,7 @@ def test_the_desk_and_the_administrator_see_their_lists(
 ) -> None:
     for shape, width in ((DESKTOP, "wide"), (PHONE, "narrow")):
         desk = open_browser(shape)
-        sign_in(desk, f"{DESK}/sign-in", vi("Sign-in name"), "tiep.don")
+        sign_in(desk, f"{DESK}/sign-in", vi("Sign-in name"), f"tiep.don.{width}")
         desk.show_code()
         for name, path in {
             "waiting": "waiting-list",
