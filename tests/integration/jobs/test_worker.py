@@ -109,8 +109,7 @@ def waits_for_the_index(platform: Platform) -> bool:
 def test_a_horse_killed_in_the_middle_of_a_job_takes_nothing_with_it(
     app: Flask, bound, platform: Platform, start: Start, alpha: str
 ) -> None:
-    worker = start("worker")
-    start("scheduler")
+    worker = start("worker")  # no scheduler: what a horse left is begun again
     worker.waits_for("worker at work")
     with platform.admin() as holder:
         holder.autocommit = False
