@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -174,3 +175,14 @@ def test_an_event_in_a_unit_that_is_rolled_back_is_never_heard(app: Flask, bound
     with bound(alpha):
         assert witness.effects() == []
         assert db.session.scalar(sa.select(sa.func.count(OutboxEvent.id))) == 0
+
+
+def test_the_command_line_shows_every_cursor(app: Flask, bound, alpha: str, witness: Witness) -> None:
+    with bound(alpha):
+        tell()
+    relay(app, alpha)
+    result = app.test_cli_runner().invoke(args=["hospital", "events", alpha, "--json"])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["newest"] == facts["centre"] == witness.told[-1]
+    assert [(row["consumer"], row["failures"]) for row in facts["consumers"]] == [("witness", 0)]
