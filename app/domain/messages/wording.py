@@ -67,7 +67,8 @@ class Line:
 def list_wordings() -> Sequence[Line]:
     """Return what the hospital may word for itself, and what of it it did."""
     table = MessageTemplate
-    own = set(db.session.execute(sa.select(table.template, table.channel, table.locale)).tuples())
+    rows = db.session.execute(sa.select(table.template, table.channel, table.locale))
+    own = {tuple(row) for row in rows}
     return [
         Line(kind, channel, locale, (kind.code, channel, locale) in own)
         for kind in template_kinds.list_kinds()

@@ -125,6 +125,7 @@ def test_who_may_only_look_decides_nothing_and_who_may_not_look_sees_nothing(
 
 def test_own_words_are_previewed_checked_and_used(bound: Any, sign_in_staff: Callable[..., Any], alpha: str) -> None:
     browser = sign_in_staff(alpha, "administrator")
+    assert "/words/reminder/email/en" in browser.get(f"{BASE}/words").get_data(as_text=True)
     shown = browser.submit(SMS, {"body": OWN_WORDS, "version": 0, "act": "preview"})
     assert shown.status_code == 200
     assert "Benh vien Alpha hen Nguyen Thi Minh Khai luc 08:30 ngay 24/11/2026." in shown.get_data(as_text=True)
