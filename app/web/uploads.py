@@ -1,4 +1,7 @@
-"""Pages that take files larger than any form: how large, said beside the view, which the gateway asks."""
+"""Pages that take files larger than any form: how large, said beside the view, which the gateway asks.
+
+Only of people who are signed in and may see the page; from anybody else nothing larger than a form is read.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import current_app
+
+from app.core.permissions import required_by
+from app.web.principals import find_principal
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -21,5 +27,10 @@ def takes_files(most_bytes: int) -> Callable[[View], View]:
 
 
 def largest_for(endpoint: str) -> int:
-    """Return how large a request an endpoint's view takes by itself; nothing where it says nothing."""
-    return int(getattr(current_app.view_functions.get(endpoint), "largest_request", 0))
+    """Return how large a request an endpoint's view takes from who asks; nothing where it says nothing."""
+    view = current_app.view_functions.get(endpoint)
+    largest = int(getattr(view, "largest_request", 0))
+    if not largest or view is None:
+        return 0
+    principal = find_principal()
+    return largest if principal is not None and all(map(principal.may, required_by(view) or ())) else 0

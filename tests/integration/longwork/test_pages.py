@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from app.domain.longwork.models import LongWork
 from tests.integration.longwork.tables import Bind, count, people, perform, send, table
@@ -76,6 +78,23 @@ def test_a_file_is_looked_at_mapped_tried_and_imported(app: Flask, alpha: str, s
     assert count(app) == 3
     again = browser.submit(f"{WORK}/{work_id}/import", page=f"{WORK}/{work_id}")
     assert id_in(again) == id_in(imported)
+
+
+def test_a_file_larger_than_any_form_is_taken_from_who_may_import_only(
+    app: Flask, alpha: str, sign_in_staff: SignIn, client: CheckingClient
+) -> None:
+    large = table(people(40_000)).encode()
+    assert len(large) > 2_000_000
+    url = f"{WORK}/patient-imports/new"
+
+    def post(browser: CheckingClient, token: str = "") -> int:
+        fields = {"csrf_token": token, "file": FileStorage(io.BytesIO(large), "bn.csv")}
+        boundary, body = encode_multipart(fields)
+        return browser.post(url, data=body, content_type=f"multipart/form-data; boundary={boundary}").status_code
+
+    assert [post(client), post(sign_in_staff(alpha, "receptionist"))] == [413, 413]
+    browser = sign_in_staff(alpha, "administrator")
+    assert post(browser, browser.csrf_token(url)) == 303
 
 
 def test_work_is_cancelled_by_who_asked_and_nobody_else_without_the_right(
