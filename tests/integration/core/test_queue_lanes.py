@@ -187,6 +187,7 @@ def test_whoever_watches_sees_lanes_workers_and_the_last_run() -> None:
         ("Alpha_1", None),
         ("_1", None),
     ],
+    ids=["of a hospital", "of the platform", "by chance", "in capitals", "without a lane"],
 )
 def test_a_jobs_id_says_its_lane(job_id: str, lane: str | None) -> None:
     assert lane_of(job_id) == lane
