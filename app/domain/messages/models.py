@@ -110,6 +110,7 @@ class OutboundMessage(Identified, Edited, HospitalModel):
 
     __table_args__ = (
         sa.Index("ix_outbound_messages_created_at", "created_at", "id"),
+        sa.Index("ix_outbound_messages_unknown", "created_at", postgresql_where=sa.text("state = 'unknown'")),
         sa.Index(
             "ix_outbound_messages_next_attempt_at",
             "next_attempt_at",

@@ -55,6 +55,8 @@ def upgrade() -> None:
     op.add_column("outbound_messages", sa.Column("cost", sa.BigInteger(), nullable=True))
     op.add_column("outbound_messages", sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_outbound_messages_created_at", "outbound_messages", ["created_at", "id"])
+    waits = sa.text("state = 'unknown'")
+    op.create_index("ix_outbound_messages_unknown", "outbound_messages", ["created_at"], postgresql_where=waits)
     op.create_index("ix_outbound_messages_provider_id", "outbound_messages", ["provider_id"])
     _make_tables()
     for table, own in OWN.items():
@@ -135,6 +137,7 @@ def _make_tables() -> None:
 def downgrade() -> None:
     for table in ("push_subscriptions", "message_events", "message_channels", "message_templates"):
         op.drop_table(table)
+    op.drop_index("ix_outbound_messages_unknown", table_name="outbound_messages")
     op.drop_index("ix_outbound_messages_provider_id", table_name="outbound_messages")
     op.drop_index("ix_outbound_messages_created_at", table_name="outbound_messages")
     for column in ("delivered_at", "cost", "segments", "provider", "reminder_rule"):

@@ -22,6 +22,8 @@ from app.cli.loopback.gateway import call, report_delivery
 from app.core import clock
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
+from app.domain.appointments.models import Appointment
+from app.domain.audit.models import AuditEntry
 from app.domain.messages import delivery, gateways
 from app.domain.messages.channels import Letter, Outcome
 from app.domain.messages.decisions import NotToBeDecided, send_again, take_as_delivered
@@ -30,6 +32,7 @@ from app.domain.messages.gateway_store import derived_hook_secret, hospital_tran
 from app.domain.messages.hook import TOLERANCE_SECONDS, sign
 from app.domain.messages.models import Channel, MessageEvent, MessageState, OutboundMessage
 from app.domain.messages.operations import queue_message
+from app.domain.messages.reminding import MessageReply
 from app.domain.messages.rules import ATTEMPTS, CLAIM
 from app.domain.messages.template_kinds import REMINDER
 from app.tenancy.binding import bind_hospital
@@ -362,3 +365,18 @@ def test_an_answer_that_comes_after_the_report_does_not_take_it_back(
     with bound(alpha):
         known = read(message_id)
         assert (known.state, known.provider_id, known.cost) == (MessageState.DELIVERED, "p-1", 350)
+
+
+def test_a_reply_that_is_reported_again_has_one_effect(
+    bound: Any, deliver: Any, sms_server: SmsServer, alpha: str
+) -> None:
+    with bound(alpha):
+        visit_id = read(queue()).appointment_id
+    deliver()
+    said = {"event": "reply", "id": "re-1", "from": "+84912345678", "text": "1"}
+    assert [call(sms_server.places, alpha, said) for _ in range(3)] == [204, 204, 204]
+    with bound(alpha):
+        assert db.session.get_one(Appointment, visit_id).confirmed_at is not None
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(MessageReply)) == 1
+        acts = sa.select(sa.func.count()).select_from(AuditEntry).where(AuditEntry.action == "appointment.confirm")
+        assert db.session.scalar(acts) == 1
