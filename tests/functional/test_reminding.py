@@ -39,9 +39,9 @@ def path_of(link: str) -> str:
 def asked(alpha: str, bound: Callable[[str], Any]) -> dict[str, str]:
     """A day with visits, one who waits and is offered a time, and one who was not reached; return the addresses."""
     with bound(alpha):
-        make_staff("administrator", username="quan.tri", full_name="Lê Thị Quản Trị")
-        for name in ("tiep.don.wide", "tiep.don.narrow"):
-            make_staff("receptionist", username=name, full_name="Phạm Thị Tiếp Đón")
+        for width in ("wide", "narrow"):
+            make_staff("administrator", username=f"quan.tri.{width}", full_name="Lê Thị Quản Trị")
+            make_staff("receptionist", username=f"tiep.don.{width}", full_name="Phạm Thị Tiếp Đón")
         doctor = make_staff("doctor", full_name="BS. Nguyễn Minh Khoa").id
         make_schedule(doctor)
         names = ("Trần Thị Đào", "Lê Văn Hùng", "Đặng Ngọc Bích", "Vũ Đình Khôi")
@@ -118,7 +118,7 @@ def test_the_desk_and_the_administrator_see_their_lists(
             desk.go(f"{DESK}/{path}")
             desk.look(f"hospital-{name}-{width}", full=True)
         administrator = open_browser(shape)
-        sign_in(administrator, f"{DESK}/sign-in", vi("Sign-in name"), "quan.tri")
+        sign_in(administrator, f"{DESK}/sign-in", vi("Sign-in name"), f"quan.tri.{width}")
         administrator.show_code()
         administrator.go(f"{DESK}/reminder-rules")
         administrator.look(f"hospital-reminder-rules-{width}", full=True)
