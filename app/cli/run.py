@@ -1,4 +1,4 @@
-"""`make run`: databases, demo hospitals, web, streams, worker, scheduler in one terminal. For laptops and demonstrations.
+"""`make run`: databases, demo hospitals, web, streams, worker, scheduler in one terminal, for laptops.
 
 The web processes are not given the administrative address of PostgreSQL; the worker and the scheduler are.
 This process imports little, and leaves out the preparation when nothing has changed since the last one, so that a
