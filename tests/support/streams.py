@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -36,6 +37,14 @@ class StreamProcess:
                 return dict(json.loads(answer.read()))
         except OSError:
             return None
+
+    def kill(self) -> None:
+        """Kill it with the process that it keeps running, as a machine that fails does."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def test_a_process_that_stops_sends_its_pages_elsewhere_and_one_that_is_killed_l
         reader = Stage(stage.environment, stage.services, stage.teller, third).open(doctor, after=last)
         until(lambda: keys(reader) == ["meanwhile"], "what happened in between is heard")
         last = reader.events[-1].id
-        third.process.kill()
+        third.kill()
         assert reader.ended.wait(5)
         reader.close()
     stage.tell(key="after the kill")
