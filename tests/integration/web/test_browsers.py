@@ -47,9 +47,8 @@ def again(app: Flask) -> Any:
 
         other = app.test_client()
         other.environ_base["HTTP_USER_AGENT"] = agent
-        name = browser.person.get("username") or browser.person["cccd"]
         made: Any = type("Made", (), {"test_client": lambda self: other})()
-        return _sign_in(made, f"{HOME[portal]}/sign-in", browser.person, browser.hospital, username=name)
+        return _sign_in(made, f"{HOME[portal]}/sign-in", browser.person, browser.hospital)
 
     return enter
 

@@ -98,17 +98,14 @@ def test_a_half_finished_sign_in_is_not_carried_to_another_hospital(
 
 def test_a_cookie_planted_before_the_sign_in_is_nobodys_afterwards(app: Flask, bound: Any, alpha: str) -> None:
     """Whoever gives somebody a session to sign in with does not share it (session fixation)."""
-    from tests.conftest import _sign_in
-
     thief: CheckingClient = app.test_client()  # type: ignore[assignment]
     thief.get("/h/alpha/hospital/sign-in")
     planted = cookie_of(thief, "alpha-hospital")
-    victim = app.test_client()
+    victim: CheckingClient = app.test_client()  # type: ignore[assignment]
     victim.set_cookie("vien-hospital-alpha", planted, path="/h/alpha")
     with bound(alpha):
-        person = {"username": make_staff("doctor").username}
-    made: Any = type("Made", (), {"test_client": lambda self: victim})()
-    _sign_in(made, "/h/alpha/hospital/sign-in", person, alpha, username=person["username"])
+        username = make_staff("doctor").username
+    victim.submit("/h/alpha/hospital/sign-in", {"username": username, "password": PASSWORD})
     assert is_signed_in(victim, "/h/alpha/hospital")
     assert not is_signed_in(thief, "/h/alpha/hospital")
     assert cookie_of(victim, "alpha-hospital") != planted
