@@ -20,6 +20,7 @@ from app.domain.identity.models import PatientSession, PatientUser, StaffSession
 from app.tenancy.models import PlatformSession, PlatformUser
 from app.tenancy.policies import account_policy
 from tests.factories import make_staff
+from tests.factories.people import PASSWORD
 from tests.support.client import CheckingClient
 from tests.support.queries import count_queries
 
@@ -80,7 +81,6 @@ def test_a_half_finished_sign_in_is_not_carried_to_another_hospital(
 ) -> None:
     from app.domain.identity.totp import enrol
     from tests.factories import make_staff
-    from tests.factories.people import PASSWORD
 
     ids = {}
     for code in (alpha, beta):
