@@ -51,7 +51,7 @@ KEPT = {
 WITHOUT_QUIET_HOURS = """
 INSERT INTO settings (key, value) VALUES ('reminders', '{"quiet_from": "", "quiet_until": ""}') ON CONFLICT DO NOTHING
 """
-VISITED = {"handed_down", "outbox_cursors"}  # a relay looks into every hospital, and hands it what is the centre's to say
+VISITED = {"handed_down", "outbox_cursors"}  # a relay looks into every hospital, and hands it settings
 NAMING = """
 SELECT database_name FROM hospital_databases UNION ALL SELECT database_name FROM retired_databases
 UNION ALL SELECT database_name FROM restore_runs UNION ALL SELECT details::text FROM operation_steps
