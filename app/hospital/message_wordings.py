@@ -71,7 +71,9 @@ def messages_wording_save(template: str, channel: str, locale: str) -> BaseRespo
     return _show(found, form, shown, status=422)
 
 
-@hospital.post("/messages/words/<string(maxlength=40):template>/<any(email,sms,push):channel>/<any(vi,en):locale>/shipped")
+@hospital.post(
+    "/messages/words/<string(maxlength=40):template>/<any(email,sms,push):channel>/<any(vi,en):locale>/shipped"
+)
 @requires(MANAGE_MESSAGES)
 def messages_wording_reset(template: str, channel: str, locale: str) -> BaseResponse:
     """Use the words again that come with the system."""

@@ -134,7 +134,9 @@ def test_who_was_reached_by_no_way_is_on_the_desks_list_until_somebody_calls(bou
         for channel in (Channel.EMAIL,):  # there is no gateway for text messages here
             with bound(alpha):
                 queue_due_reminders()
-                message = db.session.scalars(sa.select(OutboundMessage).filter_by(reminder_rule="1_day", channel=channel)).one()
+                message = db.session.scalars(
+                    sa.select(OutboundMessage).filter_by(reminder_rule="1_day", channel=channel)
+                ).one()
                 message.state = MessageState.FAILED
                 db.session.flush()
                 try_next_channel(appointment_id, "1_day", channel)
