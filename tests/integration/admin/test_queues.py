@@ -38,7 +38,7 @@ def test_the_page_says_what_waits_for_whom_and_who_works(
         page = browser.get("/admin/queues")
     assert page.status_code == 200
     for words in ("alpha", "beta", "check_health", "hx-get"):
-        assert words in page.text
+        assert words in page.text.replace("<wbr>", "")
     with app.app_context():
         for number in range(20):
             enqueue("deliver_messages", hospital=alpha if number % 2 else beta)
