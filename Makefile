@@ -88,6 +88,7 @@ audit: setup-dev ## Ask whether a locked package has a known vulnerability (need
 lock: setup-dev ## Compile requirements/*.txt from pyproject.toml, keeping the versions that still fit
 	@$(UV_LOCK) --group dev --output-file requirements/dev.txt $(ARGS)
 	@$(UV_LOCK) --output-file requirements/app.txt $(ARGS)
+	@$(UV_LOCK) --group streams --output-file requirements/streams.txt $(ARGS)
 	@$(UV_LOCK) --group demo --output-file requirements/demo.txt $(ARGS)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --group setup --output-file requirements/setup.txt $(ARGS)

@@ -102,6 +102,7 @@ def _present(app: Flask, settings: Settings) -> None:
     from app.web.assets import init_assets
     from app.web.components import register_components
     from app.web.i18n import init_i18n
+    from app.web.live import init_live
     from app.web.render import init_render
     from app.web.templates import init_templates
 
@@ -109,6 +110,7 @@ def _present(app: Flask, settings: Settings) -> None:
     init_templates(app)
     init_assets(app)
     register_components(app)
+    init_live(app)
     init_render(app)
 
 
@@ -119,11 +121,12 @@ def _open_portals(app: Flask) -> None:
     from app.patient import patient
     from app.web.guards import refuse_unguarded
     from app.web.health import health
+    from app.web.hooks import hooks
     from app.web.landing import landing
     from app.web.metrics import metrics
 
     presets.register()
-    for blueprint in (health, metrics, landing, admin, hospital, patient):
+    for blueprint in (health, metrics, landing, hooks, admin, hospital, patient):
         app.register_blueprint(blueprint)
     refuse_unguarded(app)
 

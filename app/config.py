@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.addresses import spread_hosts
@@ -19,6 +19,22 @@ HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
 class BadSettings(Exception):
     """The environment is not fit to start with; the message lists every fault."""
+
+
+class GatewaySettings(BaseModel):
+    """A request to an SMS gateway: braces name what is put in; the id of what was accepted is found by a path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(max_length=500)
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    body: str = Field(default='{"to": "{to}", "text": "{text}"}', max_length=4000)
+    kind: Literal["json", "form"] = "json"
+    id_path: str = Field(default="id", max_length=200, description="where the id is in the answer, such as data.0.id")
+    ok_path: str = Field(default="", max_length=200, description="where the answer says whether it was accepted")
+    ok_value: str = Field(default="", max_length=100, description="what it says there when it was")
+    cost: int = Field(default=0, ge=0, le=1_000_000, description="of one segment, in đồng")
 
 
 class Settings(BaseSettings):
@@ -61,6 +77,10 @@ class Settings(BaseSettings):
     pool_overflow: int = Field(default=6, ge=0, description="further ones to one database under load")
     pool_timeout_seconds: float = Field(default=5, gt=0)
     connect_timeout_seconds: int = Field(default=3, ge=1)
+    relay_threads: int = Field(default=8, ge=1, le=32, description="hospitals that one relay visits at the same time")
+    relay_looks_seconds: float = Field(
+        default=5, ge=0.5, description="how often a relay looks into every hospital, whether it rang or not"
+    )
     replica_lag_seconds: float = Field(
         default=30, ge=0, description="how far behind its primary a read replica may be to be read from"
     )
@@ -72,6 +92,15 @@ class Settings(BaseSettings):
         default=2000, ge=0, description="databases smaller than this are moved by dump, larger ones by replication"
     )
     retired_days: int = Field(default=7, ge=1, description="how long a database that was exchanged is kept")
+
+    live_port: int | None = Field(
+        default=None, ge=1, le=65535, description="another port of the same host on which pages find event streams"
+    )
+    stream_limit: int = Field(default=1000, ge=1, description="event streams that a process holds")
+    stream_check_seconds: float = Field(
+        default=30, gt=0, description="how often it is asked again whether who holds a stream may have it"
+    )
+    streams_per_person: int = Field(default=8, ge=1, description="of these, how many one person may have")
 
     metrics_token: str | None = Field(
         default=None, min_length=16, description="bearer token for /metrics; without it, only from this machine"
@@ -90,6 +119,35 @@ class Settings(BaseSettings):
     )
     mail_url: str | None = Field(default=None, description="smtp://user:password@host:port; console when absent")
     mail_from: str = "Vien <no-reply@vien.example>"
+
+    sms_gateway: GatewaySettings | None = Field(
+        default=None,
+        description="the request to the SMS gateway that hospitals use who have none of their own, as JSON",
+    )
+    sms_gateway_credential: str | None = Field(default=None, description="what {credential} stands for in that request")
+    sms_hook_secret: str | None = Field(
+        default=None,
+        min_length=16,
+        description="from it the secret is made by which each hospital's reports are signed",
+    )
+    vapid_key: str | None = Field(
+        default=None, description="signs web push (P-256), base64; derived from the blind index key when absent"
+    )
+    vapid_subject: str = Field(default="mailto:no-reply@vien.example", description="whom push services may write to")
+    private_gateways: bool = Field(
+        default=False, description="let messages go to gateways in private networks; for development only"
+    )
+
+    job_attempts: int = Field(default=3, ge=1, description="times a job is begun before it becomes a dead letter")
+    job_lease_seconds: float = Field(
+        default=20, ge=1, le=60, description="how long a job belongs to a worker that is not heard of"
+    )
+    jobs_at_once: int = Field(
+        default=2, ge=1, description="jobs of one hospital that run at the same time, if that leaves a worker free"
+    )
+    job_weights: dict[str, float] = Field(
+        default={}, description="how often a hospital is next in queues, by its plan, as JSON"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
@@ -132,7 +190,7 @@ class Settings(BaseSettings):
         """Where hospitals' files are: what was set, or a folder below VAR_DIR."""
         return self.files_url or (self.var_dir.resolve() / "files").as_uri()
 
-    @field_validator("vien_blind_index_key", "vien_signing_key")
+    @field_validator("vien_blind_index_key", "vien_signing_key", "vapid_key")
     @classmethod
     def _blind_index_key(cls, value: str | None) -> str | None:
         if value is not None:
@@ -166,6 +224,13 @@ class Settings(BaseSettings):
     def _careful_in_production(cls, value: bool, info: ValidationInfo) -> bool:
         if info.data.get("environment") == "production" and not value:
             raise ValueError("may be off outside production only")
+        return value
+
+    @field_validator("private_gateways")
+    @classmethod
+    def _public_in_production(cls, value: bool, info: ValidationInfo) -> bool:
+        if info.data.get("environment") == "production" and value:
+            raise ValueError("may be on outside production only")
         return value
 
 

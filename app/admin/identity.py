@@ -17,6 +17,7 @@ from app.tenancy.audit import record_platform_change
 from app.tenancy.models import PlatformUser
 from app.web.account import add_account
 from app.web.invitations import add_invitations
+from app.web.live import add_live
 from app.web.own_password import add_own_password
 from app.web.render import see_other
 from app.web.resets import add_resets
@@ -50,6 +51,7 @@ add_sign_in(admin, PORTAL)
 add_second_factor(admin, PORTAL)
 add_own_second_factor(admin, PORTAL)
 add_account(admin)
+add_live(admin, "admin")
 add_own_password(admin)
 add_invitations(admin)
 add_resets(admin)

@@ -6,6 +6,7 @@ It imports nothing heavy, so that a second start is quick; what talks to databas
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -44,12 +45,16 @@ class Installation:
             "VAR_DIR": str(self.var),
             "BASE_URL": f"http://127.0.0.1:{port}",
             "SECURE_COOKIES": "false",
+            "SMS_HOOK_SECRET": hashlib.sha256(f"sms hook {self._secrets['secret_key']}".encode()).hexdigest(),
+            "PRIVATE_GATEWAYS": "true",
             "POOL_SIZE": "8",  # as many as threads: no request waits for a connection that another one holds
             "LOG_FORMAT": "text",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
         }
         passed = {
-            name: os.environ[name] for name in ("MAIL_URL", "MAIL_FROM", "DEFAULT_HOSPITAL") if name in os.environ
+            name: os.environ[name]
+            for name in ("MAIL_URL", "MAIL_FROM", "DEFAULT_HOSPITAL", "SMS_GATEWAY")
+            if name in os.environ
         }
         return values | passed
 

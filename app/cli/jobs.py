@@ -1,4 +1,4 @@
-"""`flask worker`, `flask scheduler`, `flask hospital sync`: the processes behind the portals."""
+"""`flask worker`, `flask scheduler`, `flask relay`: the processes behind the portals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import json
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy.exc import DBAPIError
 
-from app.cli.hospital import hospital_commands
-from app.core.errors import VienError
 from app.core.queue import QUEUES
-from app.domain.centre.sync import synchronise, synchronise_fully
 
 
 @click.command("worker")
@@ -20,13 +16,22 @@ from app.domain.centre.sync import synchronise, synchronise_fully
 @click.option(
     "--queue", "queues", multiple=True, type=click.Choice(QUEUES), help="Watch this queue only; may be given again."
 )
+@click.option("--processes", default=1, type=click.IntRange(1, 64), help="So many workers out of one process.")
 @with_appcontext
-def worker_command(burst: bool, queues: tuple[str, ...]) -> None:
-    """Perform queued jobs until SIGTERM, which lets the present one end.
+def worker_command(burst: bool, queues: tuple[str, ...], processes: int) -> None:
+    """Perform queued jobs until SIGTERM, which lets the present ones end.
 
-    The queue `long` holds backups and other work of minutes: have a worker of its own for it.
+    One worker of several stays free of any one hospital: have two at least. The queue `long` holds backups and other
+    work of minutes: have a worker of its own for it.
     """
-    current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES)
+    current_app.extensions["jobs"].run_worker(burst=burst, queues=queues or QUEUES, processes=processes)
+
+
+@click.command("relay")
+@with_appcontext
+def relay_command() -> None:
+    """Carry events out of the hospitals as they are committed, until SIGTERM. Several may run."""
+    current_app.extensions["jobs"].run_relay()
 
 
 @click.command("scheduler")
@@ -42,17 +47,3 @@ def scheduler_command(as_list: bool, as_json: bool) -> None:
         where = "each hospital" if period.for_hospital else "platform"
         facts = {"job": period.job, "seconds": period.seconds, "where": where, "when": period.words()}
         click.echo(json.dumps(facts) if as_json else f"{period.job}\t{period.seconds} s\t{where}\t{facts['when']}")
-
-
-@hospital_commands.command("sync")
-@click.argument("code")
-@click.option("--full", is_flag=True, help="Tell the centre of every patient anew.")
-def sync_command(code: str, full: bool) -> None:
-    """Carry what happened in a hospital to the centre, now and without a worker."""
-    try:
-        count = synchronise_fully(code) if full else synchronise(code)
-    except VienError as error:
-        raise click.ClickException(str(error)) from error
-    except DBAPIError as error:
-        raise click.ClickException("A database does not answer. Nothing is lost; try again.") from error
-    click.echo(f"{code}\t{count} {'patients' if full else 'events'}")

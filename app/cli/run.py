@@ -1,4 +1,4 @@
-"""`make run`: databases, demo hospitals, web, worker and scheduler in one terminal. For laptops and demonstrations.
+"""`make run`: databases, demo hospitals, web, streams, worker, scheduler in one terminal, for laptops.
 
 The web processes are not given the administrative address of PostgreSQL; the worker and the scheduler are.
 This process imports little, and leaves out the preparation when nothing has changed since the last one, so that a
@@ -19,12 +19,16 @@ from pathlib import Path
 
 from app.cli.installation import Installation
 from app.core.embedded import EmbeddedError, ensure_free, start_services
+from app.core.embedded.ports import keep_or_find
 from app.core.supervisor import Child, Supervisor, interruptible
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 STAMP = "prepared.txt"
 THREADS = 8
+WORKER = ("--processes", "2", "--queue", "fleet", "--queue", "hospital")
+LOOPBACK_ABOVE = 25  # the loopback gateway's port, as far above the web's
+LOOPBACK_COST = 350  # of one segment, in đồng; invented, as everything there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +73,39 @@ def run(var: Path, port: int, servers: Servers) -> int:
     """Bring the platform up to date and keep its processes running."""
     worker = Installation(var).environment(redis_url=servers.redis_url, admin_url=servers.admin_url, port=port)
     web = {name: value for name, value in worker.items() if name != "DATABASE_ADMIN_URL"}
+    web["LIVE_PORT"] = str(live_port(port))
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_ADMIN_URL"}
+    loopback = [] if "SMS_GATEWAY" in inherited else [flask("sms-gateway", "--port", str(port + LOOPBACK_ABOVE))]
+    if loopback:
+        worker["SMS_GATEWAY"] = web["SMS_GATEWAY"] = loopback_request(port + LOOPBACK_ABOVE)
     if not prepare(var, inherited | worker, servers):
         return 1
     base_url = web["BASE_URL"]
     supervisor = Supervisor(
         [
             Child("web", gunicorn(port), inherited | web),
-            Child("worker", flask("worker", "--queue", "fleet", "--queue", "hospital"), inherited | worker),
+            Child("streams", streams(), inherited | web | {"STREAMS_BIND": f"127.0.0.1:{web['LIVE_PORT']}"}),
+            Child(
+                "worker",
+                flask("worker", *WORKER),
+                inherited | worker,
+            ),
             Child("long", flask("worker", "--queue", "long"), inherited | worker),
+            Child("relay", flask("relay"), inherited | web),
             Child("scheduler", flask("scheduler"), inherited | worker),
+            *(Child("sms-gateway", command, inherited | web) for command in loopback),
         ],
         health_url=f"{base_url}/healthz",
         watch=servers.revive,
     )
     return supervisor.run(lambda: announce(var))
+
+
+def loopback_request(port: int) -> str:
+    """Return the request to the gateway that shows text messages instead of sending them."""
+    names = ("to", "text", "sender", "reference", "hospital")
+    body = json.dumps({name: "{" + name + "}" for name in names})
+    return json.dumps({"url": f"http://127.0.0.1:{port}/send", "body": body, "cost": LOOPBACK_COST})
 
 
 def prepare(var: Path, environment: dict[str, str], servers: Servers) -> bool:
@@ -127,6 +149,17 @@ def gunicorn(port: int) -> list[str]:
         *("--worker-class", "gthread", "--preload", "--workers", workers, "--threads", str(THREADS)),
         *("--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"),
     ]
+
+
+def streams() -> list[str]:
+    """Return the command of the process that holds event streams; it listens at STREAMS_BIND."""
+    return [str(BIN / "gunicorn"), "--config", "python:app.streams.server", "app.streams.wsgi:app"]
+
+
+def live_port(port: int) -> int:
+    """Return where streams are: the next port where it is free, else another. Cookies know no ports."""
+    wanted = int(os.environ.get("LIVE_PORT") or port + 1)
+    return keep_or_find(wanted)
 
 
 def flask(*command: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from app.cli.installation import Installation
-from app.cli.run import BIN
+from app.cli.run import BIN, LOOPBACK_ABOVE, loopback_request
 from app.core.embedded import find_running
 
 
@@ -21,11 +21,9 @@ def main(arguments: list[str]) -> NoReturn:
     if not admin_url or not redis_url:
         sys.exit("No platform runs from this folder. Start it with `make run` in another terminal.")
     installation = Installation(var)
-    settings = installation.environment(
-        redis_url=redis_url,
-        admin_url=admin_url,
-        port=int(os.environ.get("PORT", "8000")),
-    )
+    port = int(os.environ.get("PORT", "8000"))
+    settings = installation.environment(redis_url=redis_url, admin_url=admin_url, port=port)
+    settings.setdefault("SMS_GATEWAY", loopback_request(port + LOOPBACK_ABOVE))
     program = str(BIN / "flask")
     os.execve(program, [program, "--app", "wsgi", *arguments], os.environ | settings)  # noqa: S606
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from flask import Flask, current_app
@@ -12,6 +12,8 @@ from flask import Flask, current_app
 from app.core.crypto import Keyring
 from app.core.envelope import DecryptingReader, EncryptingWriter, key_id_of
 from app.core.objects import ObjectStore, open_store
+
+PIECE = 256 * 1024
 
 
 class FileStore:
@@ -34,6 +36,17 @@ class FileStore:
                 writer.write(whole)
                 writer.close()
         return digest, len(whole)
+
+    def put_file(self, hospital_id: UUID, source: BinaryIO, digest: str) -> None:
+        """Keep what a file has from its beginning on, piece by piece, under the digest that `digest_of` told."""
+        if self.has(hospital_id, digest):
+            return
+        source.seek(0)
+        with self._store.writing(_key(hospital_id, digest)) as sink:
+            writer = EncryptingWriter(sink, self._keyring, _context(hospital_id, digest))
+            while piece := source.read(PIECE):
+                writer.write(piece)
+            writer.close()
 
     def read(self, hospital_id: UUID, digest: str) -> Iterator[bytes]:
         """Return content piece by piece; raises NoObject, or CannotDecrypt where it was altered or is another's."""
@@ -76,6 +89,16 @@ class FileStore:
         for key in keys:
             self._store.delete(key)
         return len(keys)
+
+
+def digest_of(source: BinaryIO) -> tuple[str, int]:
+    """Return the SHA-256 in hexadecimal and the size of what a file has, without holding all of it."""
+    source.seek(0)
+    digest, size = hashlib.sha256(), 0
+    while piece := source.read(PIECE):
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
 
 
 def init_files(app: Flask, url: str) -> None:

@@ -5,19 +5,25 @@ from app.domain.appointments import models as appointments
 from app.domain.audit import models as audit
 from app.domain.audit import watching as audit_watching
 from app.domain.billing import models as billing
+from app.domain.centre import models as centre
 from app.domain.files import models as files
 from app.domain.gateway import models as gateway
 from app.domain.identity import models as identity
 from app.domain.identity import proofs as identity_proofs
+from app.domain.longwork import models as longwork
 from app.domain.messages import models as messages
+from app.domain.messages import reminding as messages_reminding
 from app.domain.messages import watching as messages_watching
+from app.domain.notices import models as notices
 from app.domain.organisation import models as organisation
 from app.domain.patients import models as patients
 from app.domain.prescriptions import models as prescriptions
 from app.domain.privacy import models as privacy
+from app.domain.queueing import models as queueing
 from app.domain.records import models as records
 from app.domain.security import models as security
 from app.domain.support import models as support
+from app.domain.waiting import models as waiting
 
 __all__ = [
     "access",
@@ -25,17 +31,23 @@ __all__ = [
     "audit",
     "audit_watching",
     "billing",
+    "centre",
     "files",
     "gateway",
     "identity",
     "identity_proofs",
+    "longwork",
     "messages",
+    "messages_reminding",
     "messages_watching",
+    "notices",
     "organisation",
     "patients",
     "prescriptions",
     "privacy",
+    "queueing",
     "records",
     "security",
     "support",
+    "waiting",
 ]

@@ -22,8 +22,10 @@ from app.domain.identity.proofs import Invitation, PasswordReset
 from app.domain.messages.models import AppointmentReminder, MessageState, OutboundMessage, ReminderState
 from app.domain.privacy.performing import erase_again, erase_what_the_centre_remembers, read_erasures
 from app.domain.support.restored import end_support
+from app.tenancy.configuration import forget_applied
 from app.tenancy.models import PatientIndexEntry
 from app.tenancy.restores.hooks import Restored, carries_over, follows_restore, prepares_restored
+from app.tenancy.usage import doubt_usage
 
 
 def register() -> None:
@@ -128,6 +130,8 @@ def tell_the_centre_anew(restored: Restored) -> None:
             .where(PatientIndexEntry.hospital_id == restored.hospital_id)
             .values(source_version=0)
         )
+        doubt_usage(restored.hospital_id)
+        forget_applied(restored.hospital_id)
     synchronise_fully(restored.code)
 
 

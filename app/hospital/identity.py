@@ -17,6 +17,7 @@ from app.domain.identity.sign_in import check_staff
 from app.hospital import hospital
 from app.web.account import add_account
 from app.web.invitations import add_invitations
+from app.web.live import add_live
 from app.web.own_password import add_own_password
 from app.web.render import see_other
 from app.web.resets import add_resets
@@ -50,6 +51,7 @@ add_sign_in(hospital, PORTAL)
 add_second_factor(hospital, PORTAL)
 add_own_second_factor(hospital, PORTAL)
 add_account(hospital)
+add_live(hospital, "hospital")
 add_own_password(hospital)
 add_invitations(hospital)
 add_resets(hospital)

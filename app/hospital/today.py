@@ -15,7 +15,8 @@ from app.core.i18n import _l
 from app.core.permissions import requires
 from app.domain.appointments.models import AppointmentStatus
 from app.domain.appointments.worklist import Order, Worklist, list_worklist
-from app.domain.identity.permissions import CHECK_IN, RECORD_VITALS, VIEW_APPOINTMENTS, WRITE_RECORDS
+from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, RECORD_VITALS, VIEW_APPOINTMENTS, WRITE_RECORDS
+from app.domain.messages.unreached import count_unreached
 from app.hospital import hospital
 from app.web.forms import Form
 from app.web.menu import declare_menu
@@ -75,9 +76,16 @@ def today() -> Response:
         is_today=day == this_day,
         days={"before": format_date(day - timedelta(days=1)), "after": format_date(day + timedelta(days=1))},
         state_counts={name: sum(worklist.counts[s] for s in statuses) for name, statuses in STATES.items()},
+        live_key=_live_key(person, view),
         next_up=_next_up(worklist, view) if day == this_day and not state else None,
+        unreached=count_unreached(current_actor()) if _calls_patients(person) else 0,
         has_errors=bool(form.errors),
     )
+
+
+def _calls_patients(person: Principal) -> bool:
+    """Tell whether it is this person's work to call whom no message reached; not asked for when a page only polls."""
+    return person.may(BOOK_FOR_PATIENTS.code) and request.args.get("poll") != "1"
 
 
 def _list(person: Principal, view: View, day: date, statuses: frozenset[AppointmentStatus]) -> Worklist:
@@ -90,6 +98,12 @@ def _list(person: Principal, view: View, day: date, statuses: frozenset[Appointm
         order=ORDERS.get(view, Order.ARRIVALS),
         page=request.args.get("page", 1, type=int),
     )
+
+
+def _live_key(person: Principal, view: View) -> str:
+    """Return whose changes concern this worklist: a doctor's own, a department's, or everybody's."""
+    key = {View.DOCTOR: person.id, View.NURSE: person.signed_in.department_id}.get(view)
+    return str(key or "")
 
 
 def _view_of(person: Principal) -> View:

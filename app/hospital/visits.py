@@ -18,16 +18,20 @@ from app.core.i18n import _
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.access.reach import visiting
+from app.domain.appointments.answering import confirm_visit
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
-from app.domain.appointments.models import AppointmentStatus, BookedVia
+from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia
 from app.domain.appointments.operations import book_appointment, cancel_appointment
 from app.domain.appointments.queries import FreeSlot, list_departments, list_doctors, list_free_slots
 from app.domain.appointments.visits import check_in, mark_no_show, open_visit
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
 from app.domain.patients.queries import PatientRow, open_patient, read_patient
+from app.domain.queueing.queries import find_ticket
+from app.domain.queueing.rules import read_priority, ticket_code
 from app.hospital import hospital, wording
 from app.hospital.forms.visits import BookingForm
 from app.hospital.forms.vitals import ReasonForm
+from app.tenancy.binding import has_revision
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.sign_in import safe_target
@@ -46,9 +50,9 @@ def visits_show(appointment_id: UUID) -> Response:
 @hospital.post("/visits/<uuid:appointment_id>/check-in")
 @requires(CHECK_IN)
 def visits_check_in(appointment_id: UUID) -> BaseResponse:
-    """Note that the patient has arrived; pressed twice it says so and harms nothing."""
-    if check_in(current_actor(), appointment_id, _version()):
-        flash(_("Checked in. The patient is now waiting."), "success")
+    """Note that the patient has arrived and give out a number; pressed twice it says so and harms nothing."""
+    if check_in(current_actor(), appointment_id, _version(), read_priority(request.form.get("priority", ""))):
+        flash(_checked_in(appointment_id), "success")
     else:
         flash(_("This patient had been checked in already."), "info")
     return see_other(safe_target(request.form.get("next")) or url_for("hospital.today"))
@@ -75,6 +79,17 @@ def visits_cancel(appointment_id: UUID) -> BaseResponse:
     return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
 
 
+@hospital.post("/visits/<uuid:appointment_id>/confirm")
+@requires(BOOK_FOR_PATIENTS)
+def visits_confirm(appointment_id: UUID) -> BaseResponse:
+    """Note that the patient said they will come."""
+    if confirm_visit(current_actor(), appointment_id, ConfirmedVia.DESK):
+        flash(_("Noted: the patient will come."), "success")
+    else:
+        flash(_("This was noted already."), "info")
+    return see_other(url_for("hospital.visits_show", appointment_id=appointment_id))
+
+
 @hospital.get("/free-times")
 @requires(BOOK_FOR_PATIENTS)
 def visits_free() -> Response:
@@ -94,7 +109,7 @@ def visits_new(patient_id: UUID) -> Response:
 def visits_create(patient_id: UUID) -> BaseResponse:
     """Book the chosen time for the patient."""
     form = BookingForm()
-    department_id, chosen = parse_id(request.args.get("department", "")), _read_slot(form)
+    department_id, chosen = parse_id(request.args.get("department", "")), read_slot(form.slot.data)
     if not form.validate_on_submit() or department_id is None or chosen is None:
         return _show_booking(open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS), form, failed=True)
     try:
@@ -124,6 +139,8 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
     return render(
         "hospital/visits/show.html",
         visit=visit,
+        ticket=find_ticket(appointment_id) if visit.arrived_at and has_revision("h014") else None,
+        code_of=ticket_code,
         patient=read_patient(current_actor(), visit.patient_id, visiting(current_actor())).patient,
         form=form,
         is_today=local_day(visit.starts_at) == clock.today(hospital_zone()),
@@ -143,7 +160,7 @@ def _show_times(template: str, *, failed: bool = False, **context: Any) -> Respo
     departments = list_departments()
     department_id = parse_id(request.args.get("department", ""))
     doctor_id = parse_id(request.args.get("doctor", ""))
-    day, day_error = _read_day()
+    day, day_error = read_day()
     slots = (
         list_free_slots(department_id=department_id, doctor_id=doctor_id, from_day=day, days=DAYS_SHOWN)
         if department_id
@@ -159,13 +176,13 @@ def _show_times(template: str, *, failed: bool = False, **context: Any) -> Respo
         day=day,
         day_error=day_error,
         after=format_date(day + timedelta(days=DAYS_SHOWN)),
-        days=_by_day(slots, with_doctor=doctor_id is None),
+        days=by_day(slots, with_doctor=doctor_id is None),
         has_errors=failed or bool(day_error),
         status=422 if failed or day_error else 200,
     )
 
 
-def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+def by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the free times under their day, and under their doctor too where any doctor would do."""
     zone = hospital_zone()
 
@@ -181,7 +198,8 @@ def _by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, 
     ]
 
 
-def _read_day() -> tuple[date, str | None]:
+def read_day() -> tuple[date, str | None]:
+    """Return the day that was asked for, today at the earliest, and what is wrong with what was typed."""
     this_day = clock.today(hospital_zone())
     typed = request.args.get("day", "").strip()
     try:
@@ -191,14 +209,23 @@ def _read_day() -> tuple[date, str | None]:
     return max(day, this_day), None
 
 
-def _read_slot(form: BookingForm) -> tuple[UUID, datetime] | None:
-    doctor, _bar, moment = (form.slot.data or "").partition("|")
+def read_slot(value: str | None) -> tuple[UUID, datetime] | None:
+    """Return doctor and moment of a chosen time, or None where it is none."""
+    doctor, _bar, moment = (value or "").partition("|")
     doctor_id = parse_id(doctor)
     try:
         starts_at = datetime.fromisoformat(moment)
     except ValueError:
         return None
     return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
+
+
+def _checked_in(appointment_id: UUID) -> str:
+    ticket = find_ticket(appointment_id) if has_revision("h014") else None
+    if ticket is None:
+        return _("Checked in. The patient is now waiting.")
+    code = ticket_code(ticket.department_code, ticket.number)
+    return _("Checked in. The patient's number is %(code)s.", code=code)
 
 
 def _version() -> int:

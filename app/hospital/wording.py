@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.core import clock
 from app.core.errors import Text
 from app.core.i18n import _, _l
 from app.core.permissions import list_permissions
-from app.domain.appointments.models import AppointmentStatus, BookedVia
+from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia
+from app.domain.messages.models import ReminderOutcome
+from app.domain.messages.rules import DAY, HOUR, minutes_of
 from app.domain.patients.models import AllergyState, Sex
 from app.domain.prescriptions.doses import Dose, format_quantity
 from app.domain.prescriptions.models import MealTiming, PrescriptionStatus
@@ -40,6 +42,17 @@ STATUS_TONE: dict[AppointmentStatus, str] = {
 BOOKED_VIA: dict[BookedVia, Text] = {
     BookedVia.PATIENT_PORTAL: _l("by the patient"),
     BookedVia.DESK: _l("at the reception"),
+}
+CONFIRMED_VIA: dict[ConfirmedVia, Text] = {
+    ConfirmedVia.LINK: _l("by the link in a message"),
+    ConfirmedVia.SMS: _l("by text message"),
+    ConfirmedVia.PORTAL: _l("in the patient portal"),
+    ConfirmedVia.DESK: _l("told at the reception"),
+}
+REMINDER_OUTCOME: dict[ReminderOutcome, Text] = {
+    ReminderOutcome.TOO_LATE: _l("It was too late to send it"),
+    ReminderOutcome.NO_WAY: _l("No telephone number or e-mail address"),
+    ReminderOutcome.GIVEN_UP: _l("No way of sending it worked"),
 }
 RECORD_STATUS: dict[RecordStatus, Text] = {
     RecordStatus.DRAFT: _l("Draft"),
@@ -112,6 +125,21 @@ def weekday(day: date) -> Text:
     return WEEKDAYS[day.weekday()]
 
 
+def before_visit(minutes: int) -> str:
+    """Say how long before a visit, in the largest whole unit."""
+    if minutes % DAY == 0:
+        return _("%(count)s days before", count=minutes // DAY)
+    if minutes % HOUR == 0:
+        return _("%(count)s hours before", count=minutes // HOUR)
+    return _("%(count)s minutes before", count=minutes)
+
+
+def reminder_rule(code: str) -> str:
+    """Say by which rule a reminder was to be sent."""
+    minutes = minutes_of(code)
+    return code if minutes is None else before_visit(minutes)
+
+
 def minutes_since(moment: datetime) -> int:
     """Return the whole minutes since a moment."""
     return max(0, int((clock.now() - moment).total_seconds() // 60))
@@ -119,7 +147,15 @@ def minutes_since(moment: datetime) -> int:
 
 def waited(moment: datetime) -> str:
     """Say how long somebody has been waiting."""
-    minutes = minutes_since(moment)
+    return _in_minutes(minutes_since(moment))
+
+
+def duration(length: timedelta) -> str:
+    """Say how long something lasts, to the minute."""
+    return _in_minutes(int(length.total_seconds() // 60))
+
+
+def _in_minutes(minutes: int) -> str:
     if minutes < 60:
         return _("%(minutes)s min", minutes=minutes)
     return _("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")

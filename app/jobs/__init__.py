@@ -15,6 +15,8 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     ending,
     health,
     letters,
+    live,
+    longwork,
     moving,
     operations,
     partitions,
@@ -27,14 +29,17 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     sessions,
     support,
     sync,
+    waiting,
+    weights,
 )
+from app.jobs.relay import run_relay
 from app.jobs.schedule import Period, list_periods
 from app.jobs.scheduler import run_scheduler
 from app.jobs.worker import run_worker
 
 
 class RunWorker(Protocol):
-    def __call__(self, *, burst: bool = False, queues: Sequence[str] = ...) -> None: ...
+    def __call__(self, *, burst: bool = False, queues: Sequence[str] = ..., processes: int = 1) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,9 @@ class Jobs:
     run_worker: RunWorker
     run_scheduler: Callable[[], None]
     list_periods: Callable[[], Sequence[Period]]
+    run_relay: Callable[[], None]
 
 
 def init_jobs(app: Flask) -> None:
     """Give an application its registered jobs, and the command line its way to the processes."""
-    app.extensions["jobs"] = Jobs(run_worker, run_scheduler, list_periods)
+    app.extensions["jobs"] = Jobs(run_worker, run_scheduler, list_periods, run_relay)

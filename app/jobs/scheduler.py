@@ -14,11 +14,13 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
+from rq import cron
 from rq.cron import CronJob, CronScheduler
 from rq.exceptions import SchedulerNotFound
 
 from app.core.logging import get_logger
 from app.core.queue import PERFORM, enqueue, redis_connection
+from app.core.queue_state import note_asked
 from app.jobs.lease import Lease
 from app.jobs.rounds import WAKE
 from app.jobs.schedule import list_periods
@@ -43,10 +45,17 @@ class SignedCronJob(CronJob):
         self._job = job
         self._job_args = args
 
+    def should_run(self) -> bool:
+        """Tell whether it is due; also when the clock was moved back before the last time, which may be long ago."""
+        before = self.latest_enqueue_time
+        moved = before is not None and cron.now() < before  # type: ignore[attr-defined]
+        return moved or bool(super().should_run())
+
     def enqueue(self, connection: Redis) -> Any:
         """Ask for the work; raises QueueAway."""
         if not enqueue(self._job, **self._job_args):
             raise QueueAway
+        note_asked(f"{self._job} {self._job_args['seconds']}" if self._job == WAKE else self._job)
 
 
 class Scheduler(CronScheduler):

@@ -1,9 +1,6 @@
-"""The worker: takes signed jobs from the queues and performs them, each in a process of its own, bound first.
+"""What a worker does: signed jobs, verified and bound first; and running workers until they are told to stop.
 
-RQ forks a horse for each job, so that a job that hangs or dies takes nobody with it. What the parent has open must not
-be shared with a horse: the parent closes its database connections before it forks, and a horse opens its own.
-Only PostgreSQL says what is to be done. A job that was lost, or stays "started" in Redis for ever, is found again by
-the schedule; nothing waits for RQ's registries.
+Only PostgreSQL says what is to be done. A job that Redis lost is found again by the schedule.
 """
 
 from __future__ import annotations
@@ -12,7 +9,6 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from flask import Flask, current_app
@@ -20,17 +16,18 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq import Worker
-from rq.exceptions import DeserializationError, NoSuchJobError, StopRequested
-from rq.job import Job
-from rq.queue import Queue
+from rq import get_current_job
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import DBAPIError
 
-from app.core.db import db
 from app.core.logging import bind_log, clear_log, get_logger
-from app.core.queue import PERFORM, QUEUES, BadJob, Envelope, JobKind, begin, get_kind, verify
-from app.tenancy.binding import bind_hospital, tenancy
+from app.core.queue import QUEUES, BadJob, Envelope, JobKind, admit, begin, end, get_kind, verify
+from app.core.queue_lanes import FairQueue, lane_of
+from app.jobs.fair_worker import HospitalWorker, give_lanes
+from app.jobs.pool import Pool
+from app.jobs.settling import record_refusal
+from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
 
 log = get_logger(__name__)
@@ -44,18 +41,33 @@ def perform(text: str) -> None:
     """Do one piece of work; raises BadJob where it is not ours, or what the work raises."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     clear_log()
+    job = get_current_job()
+    job_id = job.id if job is not None else ""
+    envelope: Envelope | None = None
     with app.app_context():
         try:
             envelope = verify(text)
-            kind = get_kind(envelope.name)
-            if kind.for_hospital != (envelope.hospital is not None):
-                raise BadJob(f"job {kind.name!r} names a hospital, or none, where it must not")
+            kind = _check(envelope, job_id)
         except BadJob as error:
-            log.error("job refused", reason=str(error))
+            record_refusal(error.code, envelope, job_id)
             raise
         bind_log(job=kind.name, hospital=envelope.hospital)
         begin(kind, envelope)
         _run(kind, envelope)
+        if job_id:
+            end(envelope)
+
+
+def _check(envelope: Envelope, job_id: str) -> JobKind:
+    """Return the kind of work; raises BadJob where it stood in the lane of another hospital, or was done before."""
+    kind = get_kind(envelope.name)
+    if kind.for_hospital != (envelope.hospital is not None):
+        raise BadJob(f"job {kind.name!r} names a hospital, or none, where it must not", "hospital")
+    if job_id:
+        if lane_of(job_id) != envelope.hospital:
+            raise BadJob("it stood in the lane of another hospital", "hospital")
+        admit(envelope, job_id)
+    return kind
 
 
 def _run(kind: JobKind, envelope: Envelope) -> None:
@@ -84,48 +96,11 @@ def _enter_and_run(kind: JobKind, envelope: Envelope) -> None:
             kind.run(**envelope.args)
 
 
-class HospitalWorker(Worker):
-    """RQ's forking worker, which performs nothing but `perform`."""
-
-    max_connection_wait_time = 5.0
-    log_result_lifespan = False
-
-    @property
-    def was_asked_to_stop(self) -> bool:
-        """Tell whether a signal said stop."""
-        return self._shutdown_requested_date is not None
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Refuse a job that names any other function: RQ would import and run whatever it names."""
-        if is_ours(job):
-            super().execute_job(job, queue)
-            return
-        log.error("job refused", reason="it names a function, a callback or an address that is not ours", id=job.id)
-        with suppress(NoSuchJobError):
-            job.delete()
-
-    def fork_work_horse(self, job: Job, queue: Queue) -> None:
-        """Close this process's database connections, so that parent and horse never share one, and fork."""
-        tenancy().engines.dispose()
-        db.engine.dispose()
-        super().fork_work_horse(job, queue)
-
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Leave the telling to `perform`, which has told."""
-
-
-def is_ours(job: Job) -> bool:
-    """Tell whether a job is one that we enqueue: `perform` with a text, nothing around it."""
-    try:
-        named = (job.func_name, job.instance, job.kwargs, len(job.args))
-    except DeserializationError:
-        return False
-    around = (job._success_callback_name, job._failure_callback_name, job._stopped_callback_name)
-    return named == (PERFORM, None, {}, 1) and not any(around) and not job.webhooks
-
-
-def run_worker(*, burst: bool = False, queues: Sequence[str] = QUEUES) -> None:
+def run_worker(*, burst: bool = False, queues: Sequence[str] = QUEUES, processes: int = 1) -> None:
     """Work until SIGTERM or SIGINT, which let the present job end; with `burst` until the queues are empty."""
+    if processes > 1:
+        Pool(processes, lambda: run_worker(burst=burst, queues=queues)).run()
+        return
     logging.getLogger("rq").addFilter(_tell_in_a_line)
     for name in ("rq.worker", "rq.job", "rq.registry"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -172,13 +147,18 @@ def _make_worker(queues: Sequence[str]) -> HospitalWorker:
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3),
         health_check_interval=30,
     )
-    return HospitalWorker(
+    lease = current_app.extensions["settings"].job_lease_seconds
+    worker = HospitalWorker(
         list(queues),
         connection=connection,
+        queue_class=FairQueue,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_SECONDS,
+        job_monitoring_interval=max(1, int(lease / 4)),
         log_job_description=False,
     )
+    give_lanes(worker)
+    return worker
 
 
 def _stop(_number: int, _frame: Any) -> None:

@@ -10,30 +10,42 @@ patient = Blueprint("patient", __name__, url_prefix="/patient")
 guard(patient)
 
 from app.patient import (  # noqa: E402
+    answers,
     appointments,
     booking,
     front_door,
     hand_off,
     home,
     identity,
+    messages,
+    moves,
     my_data,
+    preferences,
     profile,
+    queue,
     record,
     sessions,
+    waiting,
     words,
 )
 
 __all__ = [
+    "answers",
     "appointments",
     "booking",
     "front_door",
     "hand_off",
     "home",
     "identity",
+    "messages",
+    "moves",
     "my_data",
     "patient",
+    "preferences",
     "profile",
+    "queue",
     "record",
     "sessions",
+    "waiting",
     "words",
 ]

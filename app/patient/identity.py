@@ -16,6 +16,7 @@ from app.patient import patient
 from app.patient.forms.sign_in import PatientSignInForm
 from app.web.account import add_account
 from app.web.invitations import add_invitation_codes, add_invitations
+from app.web.live import add_live
 from app.web.own_password import add_own_password
 from app.web.resets import add_resets
 from app.web.second_factor import add_second_factor
@@ -46,6 +47,7 @@ add_sign_in(patient, PORTAL)
 add_second_factor(patient, PORTAL)
 add_own_second_factor(patient, PORTAL)
 add_account(patient)
+add_live(patient, "patient")
 add_own_password(patient)
 add_invitations(patient)
 add_invitation_codes(patient)

@@ -49,6 +49,7 @@ class PatientFacts:
     phone: str | None
     email: str | None
     deactivated_at: datetime | None
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,18 @@ def find_hospitals(kind: str, value: str) -> Sequence[KnownAt]:
     digest = blind(kind, value)
     if digest is None:
         return []
-    entry = PatientIndexEntry
+    entry, who = PatientIndexEntry, sa.orm.aliased(PatientIndexEntry)  # who was registered twice is found as the one
+    same = sa.and_(
+        who.hospital_id == entry.hospital_id, who.patient_id == sa.func.coalesce(entry.merged_into, entry.patient_id)
+    )
     query = (
-        sa.select(entry.hospital_id, Hospital.code, Hospital.display_name, entry.patient_id, entry.patient_global_id)
-        .join(Hospital, Hospital.id == entry.hospital_id)
-        .where(COLUMNS[kind] == digest, entry.deactivated_at.is_(None), Hospital.status == HospitalStatus.ACTIVE)
-        .order_by(Hospital.display_name, entry.patient_id)
+        sa.select(who.hospital_id, Hospital.code, Hospital.display_name, who.patient_id, who.patient_global_id)
+        .select_from(entry)
+        .join(who, same)
+        .join(Hospital, Hospital.id == who.hospital_id)
+        .where(COLUMNS[kind] == digest, who.deactivated_at.is_(None), Hospital.status == HospitalStatus.ACTIVE)
+        .order_by(Hospital.display_name, who.patient_id)
+        .distinct()
     )
     return [KnownAt(*row) for row in db.session.execute(query)]
 
@@ -114,10 +121,11 @@ def open_name(entry: PatientIndexEntry) -> str:
 
 def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewrite: bool = False) -> None:
     """Write what a hospital tells of its patients; `rewrite` also writes what the index already has in this version."""
-    digests = {facts.id: _digests(facts) for facts in patients}
+    erased = _list_forgotten(hospital_id, [facts.id for facts in patients])
+    digests = {facts.id: _digests(facts) for facts in patients if facts.id not in erased}
     if not digests:
         return
-    told = {facts.id: facts for facts in patients}
+    told = {facts.id: facts for facts in patients if facts.id in digests}
     _lock_persons({row["cccd_index"] for row in digests.values() if row["cccd_index"]})
     persons = _choose_global_ids(hospital_id, digests)
     rows = [
@@ -130,24 +138,25 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
             **_sealed_name(hospital_id, facts),
             "source_version": facts.version,
             "deactivated_at": facts.deactivated_at,
+            "merged_into": facts.merged_into,
         }
         for patient_id, facts in sorted(told.items())
     ]
     _upsert(rows, rewrite=rewrite)
+    _join_merged(hospital_id, {facts.id for facts in told.values() if facts.merged_into})
 
 
 def list_indexed(hospital_id: UUID) -> set[UUID]:
-    """Return the patients of a hospital that the index holds as active."""
-    entry = PatientIndexEntry
-    query = sa.select(entry.patient_id).where(entry.hospital_id == hospital_id, entry.deactivated_at.is_(None))
+    """Return the patients of a hospital whom the index holds."""
+    query = sa.select(PatientIndexEntry.patient_id).where(PatientIndexEntry.hospital_id == hospital_id)
     return set(db.session.scalars(query))
 
 
-def deactivate(hospital_id: UUID, patient_ids: Iterable[UUID], moment: datetime) -> None:
+def take_out(hospital_id: UUID, patient_ids: Iterable[UUID]) -> None:
     """Take patients out of the index whom their hospital does not have."""
     entry = PatientIndexEntry
-    gone = sa.update(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(patient_ids)))
-    db.session.execute(gone.values(deactivated_at=moment).execution_options(synchronize_session=False))
+    gone = sa.delete(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(patient_ids)))
+    db.session.execute(gone.execution_options(synchronize_session=False))
 
 
 def forget_erased(hospital_id: UUID, erased: Sequence[Erased]) -> None:
@@ -171,6 +180,16 @@ def list_erased(hospital_id: UUID) -> list[Erased]:
     """Return whom a hospital has erased, as far as the centre has heard."""
     query = sa.select(PatientErasure.patient_id, PatientErasure.kind, PatientErasure.erased_at)
     return [Erased(*row) for row in db.session.execute(query.where(PatientErasure.hospital_id == hospital_id))]
+
+
+def _list_forgotten(hospital_id: UUID, patient_ids: Sequence[UUID]) -> set[UUID]:
+    """Return who of these is erased: what was under way then does not bring them back."""
+    if not patient_ids:
+        return set()
+    query = sa.select(PatientErasure.patient_id).where(
+        PatientErasure.hospital_id == hospital_id, PatientErasure.patient_id.in_(patient_ids)
+    )
+    return set(db.session.scalars(query))
 
 
 def _digests(facts: PatientFacts) -> dict[str, bytes | None]:
@@ -229,6 +248,17 @@ def _upsert(rows: list[dict[str, Any]], *, rewrite: bool) -> None:
             where=newer,
         )
     )
+
+
+def _join_merged(hospital_id: UUID, merged: set[UUID]) -> None:
+    """Give those who were registered twice the global id of who they are."""
+    if not merged:
+        return
+    entry, who = PatientIndexEntry, sa.orm.aliased(PatientIndexEntry)
+    same = sa.and_(who.hospital_id == entry.hospital_id, who.patient_id == entry.merged_into)
+    joined = sa.update(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(merged), same)
+    joined = joined.values(patient_global_id=who.patient_global_id)
+    db.session.execute(joined.execution_options(synchronize_session=False))
 
 
 def _keyring() -> Keyring:

@@ -20,15 +20,12 @@ from app.tenancy.models import (
     HospitalAdministrator,
     HospitalStatus,
     PlatformAuditEntry,
-    SyncCursor,
     SyncRun,
 )
-from app.tenancy.paging import Page
 
 Rows = Sequence[Any]
 
 HISTORY = 20
-SYNC_PER_PAGE = 50
 
 
 def get_hospital(code: str) -> Hospital:
@@ -82,55 +79,6 @@ def list_runs(hospital_id: UUID, limit: int = HISTORY) -> Rows:
         .limit(limit)
     )
     return db.session.execute(query).all()
-
-
-def list_sync(page: int = 1) -> Page[Any]:
-    """Return a page of hospitals with their newest sync run and the cursor, failed and oldest first."""
-    run = (
-        sa.select(SyncRun.status, SyncRun.started_at, SyncRun.finished_at, SyncRun.events, SyncRun.to_position)
-        .add_columns(SyncRun.error)
-        .where(SyncRun.hospital_id == Hospital.id)
-        .order_by(SyncRun.started_at.desc())
-        .limit(1)
-        .lateral("run")
-    )
-    succeeded = (
-        sa.select(SyncRun.finished_at)
-        .where(SyncRun.hospital_id == Hospital.id, SyncRun.status == "succeeded")
-        .order_by(SyncRun.started_at.desc())
-        .limit(1)
-        .lateral("succeeded")
-    )
-    cursor = (
-        sa.select(sa.func.min(SyncCursor.position).label("position"), sa.func.max(SyncCursor.updated_at).label("moved"))
-        .where(SyncCursor.hospital_id == Hospital.id)
-        .lateral("cursor")
-    )
-    syncing = Hospital.status.in_((HospitalStatus.ACTIVE, HospitalStatus.SUSPENDED))
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(Hospital).where(syncing)) or 0
-    page = min(page, max(1, -(-total // SYNC_PER_PAGE)))
-    query = (
-        sa.select(
-            Hospital.code,
-            Hospital.display_name,
-            Hospital.status.label("hospital_status"),
-            run,
-            succeeded.c.finished_at.label("synced_at"),
-            cursor.c.position,
-            cursor.c.moved,
-        )
-        .select_from(Hospital)
-        .outerjoin(run, sa.true())
-        .outerjoin(succeeded, sa.true())
-        .outerjoin(cursor, sa.true())
-        .where(syncing)
-        .order_by(
-            (run.c.status == "failed").desc().nulls_last(), sa.nulls_first(succeeded.c.finished_at), Hospital.code
-        )
-        .limit(SYNC_PER_PAGE)
-        .offset((page - 1) * SYNC_PER_PAGE)
-    )
-    return Page(db.session.execute(query).all(), page, SYNC_PER_PAGE, total)
 
 
 def list_latest_audit(hospital_id: UUID, limit: int = 10) -> Rows:

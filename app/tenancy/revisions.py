@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-OLDEST_SERVED = "h010"
+OLDEST_SERVED = "h015"
 NUMBERED = re.compile(r"[hc](\d{3,})")
 
 

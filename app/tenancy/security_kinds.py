@@ -33,11 +33,14 @@ KINDS: dict[str, tuple[Text, Risk]] = {
     "records.many": (_l("Many records opened in a short time"), Risk.HIGH),
     "audit.tampered": (_l("Log altered"), Risk.CRITICAL),
     "export.own_data": (_l("A patient's data exported"), Risk.MEDIUM),
+    "export.many": (_l("Many patients' data fetched as a file"), Risk.MEDIUM),
     "export.audit": (_l("Log exported"), Risk.MEDIUM),
     "erasure.perform": (_l("Patient erased or de-identified"), Risk.HIGH),
     "breach.register": (_l("Data breach registered"), Risk.HIGH),
     "request.overdue": (_l("A request about personal data is overdue"), Risk.MEDIUM),
     "job.forged": (_l("Forged job refused"), Risk.CRITICAL),
+    "index.drifted": (_l("The index of patients had drifted"), Risk.MEDIUM),
+    "work.given_up": (_l("Work given up"), Risk.MEDIUM),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,12 +21,13 @@ from app.core import clock
 from app.core.db import WriteAcrossHistories, db
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.index import Erased, PatientFacts, forget_erased, index_patients
-from app.tenancy.models import RunStatus, SyncCursor, SyncRun
+from app.tenancy.models import OutboxConsumer, RunStatus, SyncCursor, SyncRun
 from app.tenancy.security_events import take_security_events
 from app.tenancy.support import Answer, take_answers
 
 CONSUMER = "centre"
 QUIET_FOR = timedelta(minutes=5)
+RUN_LASTS = timedelta(minutes=1)
 LONGEST_ERROR = 300
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -44,15 +45,29 @@ class Report:
     erased: Sequence[Erased] = ()
     security: Sequence[dict[str, Any]] = ()
     support: Sequence[Answer] = ()
+    consumers: Sequence[ConsumerState] = ()
     counts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerState:
+    """How far a consumer inside the hospital has read; `newest` is how far there is to read."""
+
+    consumer: str
+    position: int
+    newest: int
+    moved_at: datetime
+    failures: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
-    """How far the centre has heard of a hospital, and when last."""
+    """How far the centre has heard of a hospital, when last, and what was counted there then."""
 
     position: int
     at: datetime | None
+    counts: dict[str, Any] | None = None
 
     @property
     def is_long_ago(self) -> bool:
@@ -62,11 +77,19 @@ class Heard:
 
 def find_heard(hospital_id: UUID) -> Heard:
     """Return how far the centre has heard of a hospital."""
-    query = sa.select(SyncCursor.position, SyncCursor.updated_at).where(
-        SyncCursor.hospital_id == hospital_id, SyncCursor.consumer == CONSUMER
-    )
-    row = db.session.execute(query).one_or_none()
+    row = db.session.execute(_HEARD, {"hospital": hospital_id}).one_or_none()
     return Heard(0, None) if row is None else Heard(*row)
+
+
+def _heard() -> sa.Select[Any]:
+    mine = SyncRun.hospital_id == SyncCursor.hospital_id
+    counts = sa.select(SyncRun.counts).where(mine, SyncRun.status == RunStatus.SUCCEEDED)
+    last = counts.order_by(SyncRun.started_at.desc()).limit(1).scalar_subquery()
+    query = sa.select(SyncCursor.position, SyncCursor.updated_at, last)
+    return query.where(SyncCursor.hospital_id == sa.bindparam("hospital"), SyncCursor.consumer == CONSUMER)
+
+
+_HEARD = _heard()
 
 
 def take_report(hospital_id: UUID, report: Report) -> bool:
@@ -82,8 +105,51 @@ def take_report(hospital_id: UUID, report: Report) -> bool:
     forget_erased(hospital_id, report.erased)
     take_security_events(hospital_id, report.security)
     take_answers(hospital_id, report.support)
+    take_consumers(hospital_id, report.consumers)
     cursor.position, cursor.updated_at = report.to_position, clock.now()
-    write_run(hospital_id, report)
+    if not _lengthen_run(hospital_id, report):
+        write_run(hospital_id, report)
+    return True
+
+
+def move_cursor(hospital_id: UUID, position: int) -> None:
+    """Have the centre read on from a position: it was told everything that came before."""
+    refuse_inside_a_hospital()
+    cursor = _lock_cursor(hospital_id)
+    cursor.position, cursor.updated_at = max(cursor.position, position), clock.now()
+
+
+def take_consumers(hospital_id: UUID, states: Sequence[ConsumerState]) -> None:
+    """Write down how far the hospital's own consumers are; who is not among them is none any more."""
+    if not states:
+        return
+    rows = [{"hospital_id": hospital_id, **asdict(state), "told_at": clock.now()} for state in states]
+    made = insert(OutboxConsumer).values(rows)
+    told = {name: made.excluded[name] for name in rows[0] if name not in ("hospital_id", "consumer")}
+    db.session.execute(made.on_conflict_do_update(index_elements=["hospital_id", "consumer"], set_=told))
+    others = OutboxConsumer.consumer.not_in([state.consumer for state in states])
+    db.session.execute(sa.delete(OutboxConsumer).where(OutboxConsumer.hospital_id == hospital_id, others))
+
+
+def _lengthen_run(hospital_id: UUID, report: Report) -> bool:
+    """Count what was carried on the run that began less than a minute ago; False where there is none.
+
+    A row for each time that the relay comes would be many rows a second. The checksum is over the one before and the
+    further events.
+    """
+    since = clock.now() - RUN_LASTS
+    mine = sa.select(SyncRun).where(SyncRun.hospital_id == hospital_id).order_by(SyncRun.started_at.desc()).limit(1)
+    run = db.session.scalar(mine)
+    if run is None or run.started_at < since or run.started_at > clock.now():
+        return False
+    if (run.kind, run.status, run.to_position) != (report.kind, RunStatus.SUCCEEDED, report.from_position):
+        return False
+    if not report.event_ids or not run.events:
+        return False
+    run.to_position, run.finished_at = report.to_position, clock.now()
+    run.events += len(report.event_ids)
+    run.counts = report.counts
+    run.checksum = checksum_of(report.event_ids, after=run.checksum)
     return True
 
 
@@ -128,9 +194,9 @@ def write_failure(hospital_id: UUID, kind: str, started_at: datetime, position: 
     )
 
 
-def checksum_of(ids: Sequence[UUID]) -> str:
-    """Return the SHA-256 over ids in their order."""
-    return hashlib.sha256(b"".join(one.bytes for one in ids)).hexdigest()
+def checksum_of(ids: Sequence[UUID], after: str | None = None) -> str:
+    """Return the SHA-256 over ids in their order, and over the checksum of those before."""
+    return hashlib.sha256(bytes.fromhex(after or "") + b"".join(one.bytes for one in ids)).hexdigest()
 
 
 def describe(error: Exception) -> str:
@@ -150,17 +216,11 @@ def refuse_inside_a_hospital() -> None:
 
 
 def _lock_cursor(hospital_id: UUID) -> SyncCursor:
-    made = insert(SyncCursor).values(
-        hospital_id=hospital_id,
-        consumer=CONSUMER,
-        position=0,
-        updated_at=NEVER,
-    )
-    db.session.execute(made.on_conflict_do_nothing())
-    query = (
-        sa.select(SyncCursor)
-        .where(SyncCursor.hospital_id == hospital_id, SyncCursor.consumer == CONSUMER)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return db.session.scalars(query).one()
+    mine = sa.select(SyncCursor).where(SyncCursor.hospital_id == hospital_id, SyncCursor.consumer == CONSUMER)
+    query = mine.with_for_update().execution_options(populate_existing=True)
+    cursor = db.session.scalar(query)
+    if cursor is None:
+        made = insert(SyncCursor).values(hospital_id=hospital_id, consumer=CONSUMER, position=0, updated_at=NEVER)
+        db.session.execute(made.on_conflict_do_nothing())
+        cursor = db.session.scalars(query).one()
+    return cursor

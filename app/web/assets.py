@@ -33,10 +33,11 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "css/components.css",
         "css/clinical.css",
         "css/worklists.css",
+        "css/queue.css",
         "css/utilities.css",
         "css/print.css",
     ),
-    "js/portal.js": ("js/csrf.js", "js/announce.js", "js/focus.js", "js/keep.js"),
+    "js/portal.js": ("js/csrf.js", "js/announce.js", "js/focus.js", "js/keep.js", "js/live.js"),
 }
 
 _COMPRESSIBLE = {".css", ".js", ".svg", ".txt", ".webmanifest"}

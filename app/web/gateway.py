@@ -29,6 +29,7 @@ from app.tenancy.gateway.rules import Gateway
 from app.tenancy.gateway.store import enter_gateway, gateway_store, init_gateway_store
 from app.tenancy.security_events import record_platform_security_event
 from app.web.binding import request_id
+from app.web.uploads import largest_for
 
 log = get_logger(__name__)
 
@@ -75,8 +76,9 @@ def pass_gateway() -> Response | None:
     g.undo.append(enter_gateway(hospital, gateway))
     if gateway.levels:
         _refuse_address(gateway)
-    request.max_content_length = request.max_form_memory_size = gateway.largest_request
-    if (request.content_length or 0) > gateway.largest_request:
+    request.max_content_length = max(gateway.largest_request, largest_for(endpoint))
+    request.max_form_memory_size = gateway.largest_request
+    if (request.content_length or 0) > request.max_content_length:
         raise RequestEntityTooLarge
     return _answer_preflight(gateway) if gateway.cors and request.method == "OPTIONS" else None
 

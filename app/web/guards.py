@@ -12,7 +12,7 @@ from app.core.errors import Forbidden, NotSignedIn
 from app.core.permissions import missing, required_by, requires_sign_in
 from app.core.row_scope import set_row_scope
 from app.domain.identity.row_scope import own_rows_of
-from app.web.principals import Principal, find_principal, renew_session
+from app.web.principals import Principal, find_principal, is_polling, renew_session
 from app.web.render import wants_fragment
 from app.web.visitors import admit_visitor
 
@@ -60,7 +60,7 @@ def _renew_where_roles_changed(principal: Principal) -> None:
 
     Of two pages asked for at once one renews; the other was let in and goes on.
     """
-    is_page = request.method == "GET" and not wants_fragment() and request.args.get("poll") != "1"
+    is_page = request.method == "GET" and not wants_fragment() and not is_polling()
     if principal.signed_in.renews and is_page:
         with suppress(NotSignedIn):
             renew_session(principal)

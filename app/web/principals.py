@@ -97,10 +97,15 @@ def _load(user_id: str) -> Principal | None:
     if g.get("asking_who"):
         return None  # the database did not answer when it was asked; the page that says so is nobody's
     g.asking_who = True
-    finder = find_visitor if portal == "hospital" and token.startswith(MARK) else FINDERS[portal]
-    found = finder(token, in_use=not is_polling())
+    found = find_signed_in(portal, token, in_use=not is_polling())
     g.asking_who = False
     return None if found is None else Principal(portal, _bound_code(), token, found)
+
+
+def find_signed_in(portal: str, token: str, *, in_use: bool) -> SignedIn | None:
+    """Return whose valid session a token is in a portal of the bound hospital, or None."""
+    finder = find_visitor if portal == "hospital" and token.startswith(MARK) else FINDERS[portal]
+    return finder(token, in_use=in_use)
 
 
 def is_polling() -> bool:

@@ -19,6 +19,7 @@ from app.core.keys import shared_name
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.gateway.rules import HSTS_SECONDS, SIGN_INS_PER_ADDRESS, Gateway
 from app.web.gateway import counted_address, present_gateway
+from app.web.live import live_origin
 from app.web.principals import find_principal
 
 CONTENT_SECURITY_POLICY = {
@@ -120,9 +121,12 @@ class Headers(Talisman):  # type: ignore[misc]
             "document_policy": self.document_policy,
             "feature_policy": self.feature_policy,
         }
+        policy = dict(self.content_security_policy)
+        if streams := live_origin():
+            policy["connect-src"] = f"{policy['connect-src']} {streams}"
+            options["content_security_policy"] = policy
         if gateway is None or not (gateway.frame_ancestors or gateway.connect_sources or gateway.image_sources):
             return options
-        policy = dict(self.content_security_policy)
         if gateway.frame_ancestors:
             policy["frame-ancestors"] = " ".join(gateway.frame_ancestors)
             options["frame_options"] = None  # which knows no list, and would refuse them

@@ -33,7 +33,7 @@ class Result:
         """Return the agreed fields."""
         facts = asdict(self) | {"ratio": round(self.ratio, 3), "holds": self.holds}
         order = ("name", "value", "unit", "baseline", "ratio", "target", "holds")
-        return {name: round(facts[name], 1) if name in ("value", "baseline") else facts[name] for name in order}
+        return {name: _shown(facts[name]) if name in ("value", "baseline") else facts[name] for name in order}
 
     def as_line(self) -> str:
         """Return the figure as a sentence's worth of columns."""
@@ -43,6 +43,11 @@ class Result:
             f"{self.name:<12}{self.ratio:>6.2f} x  ({self.value:,.1f} {self.unit}, baseline {self.baseline:,.1f})"
             f"  target {bound} {self.target}: {verdict}"
         )
+
+
+def _shown(figure: float) -> float:
+    """Round as far as figures differ from run to run: tenths, thousandths of what is near one (seconds, ratios)."""
+    return round(figure, 1 if abs(figure) >= 10 else 3)
 
 
 def options(description: str) -> argparse.Namespace:

@@ -37,7 +37,7 @@ def test_a_template_has_nothing_inline(name: str) -> None:
 
 
 def test_what_asks_by_itself_says_so_and_keeps_nobody_signed_in() -> None:
-    asking = re.compile(r"<[^>]*hx-trigger=\"[^\"]*every [^>]*>", re.DOTALL)
+    asking = re.compile(r"<[^>]*hx-trigger=\"(?:[^\"]*every |live)[^>]*>", re.DOTALL)
     found = [(name, tag) for name in TEMPLATES for tag in asking.findall((ROOT / name).read_text())]
     assert len(found) > 3
     assert [name for name, tag in found if "poll=1" not in tag] == []

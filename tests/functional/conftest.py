@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from app.cli.run import flask, gunicorn
+from app.cli.run import flask, gunicorn, streams
 from app.core.embedded.ports import find_free
 from app.core.supervisor import answers
 from tests.functional.pages import Watched
@@ -43,12 +43,15 @@ def mail() -> Iterator[MailSink]:
 @pytest.fixture(scope="session")
 def site(platform: Platform, mail: MailSink) -> Iterator[str]:
     """The address of the running platform."""
-    port = find_free()
+    port, live = find_free(), find_free()
     environment = {**os.environ, **platform.environment(port), "MAIL_URL": mail.url, "LOG_LEVEL": "WARNING"}
+    environment |= {"LIVE_PORT": str(live), "STREAMS_BIND": f"127.0.0.1:{live}"}
     web = {name: value for name, value in environment.items() if name != "DATABASE_ADMIN_URL"}
     address = f"http://127.0.0.1:{port}"
     processes = [
         subprocess.Popen(gunicorn(port), env=web, cwd=ROOT),
+        subprocess.Popen(streams(), env=web, cwd=ROOT),
+        subprocess.Popen(flask("relay"), env=web, cwd=ROOT),
         subprocess.Popen(flask("worker"), env=environment, cwd=ROOT),
         subprocess.Popen(flask("scheduler"), env=environment, cwd=ROOT),
     ]

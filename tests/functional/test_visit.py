@@ -28,6 +28,7 @@ from tests.functional.pages import Watched
 from tests.functional.sink import MailSink
 from tests.functional.words import vi
 from tests.support.platform import ACTOR, Platform
+from tests.support.revisions import NEW
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +99,7 @@ def _operator_creates_a_third_hospital(browser: Watched) -> None:
     browser.show_code()
     assert browser.says("Bệnh viện Alpha")
     assert browser.says("Bệnh viện Beta")
-    assert browser.page.get_by_role("cell", name="h010").count() == 2
+    assert browser.page.get_by_role("cell", name=NEW).count() == 2
     assert browser.page.get_by_role("cell", name=re.compile(r"\d MB")).count() == 2
     browser.look("admin-fleet")
     browser.follow(vi("New hospital"))

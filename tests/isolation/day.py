@@ -29,6 +29,7 @@ LEAVING = ("sign_out",)
 class Recorder:
     """A way out that keeps what it is given."""
 
+    name = "recorder"
     letters: list[Letter] = field(default_factory=list)
 
     def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:

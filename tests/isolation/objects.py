@@ -14,7 +14,8 @@ from werkzeug.routing import Rule
 from tests.support.fixed_ids import fixed_id
 from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
-from tests.support.world_platform import BACKUP, OPERATION, RULE
+from tests.support.world_platform import BACKUP, LETTER, OPERATION, RULE
+from tests.support.world_waiting import REMINDER_RULE
 
 
 class Whose(enum.StrEnum):
@@ -29,11 +30,15 @@ class Whose(enum.StrEnum):
 # What of the arguments below belongs to a patient; the rest is the hospital's or the platform's.
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
-    "allergy_id", "request_id", "emergency_id", "hold_id",
+    "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
+    "ticket_id", "reminder_id", "entry_id", "offer_id",
 }  # fmt: skip
-NO_OBJECTS = {"portal", "token", "name"}
+NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
-THE_SAME_EVERYWHERE = {"role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id"}
+THE_SAME_EVERYWHERE = {
+    "reminder_rule_id", "role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id",
+    "letter_id",
+}  # fmt: skip
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
 OF_EVERYBODY = {"session_id", "passkey_id"}
 
@@ -53,6 +58,11 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "request_id": theirs.request_id,
         "emergency_id": theirs.emergency_id,
         "hold_id": theirs.hold_id,
+        "message_id": theirs.message_id,
+        "ticket_id": theirs.ticket_id,
+        "reminder_id": theirs.reminder_id,
+        "entry_id": theirs.entry_id,
+        "offer_id": theirs.offer_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -61,7 +71,7 @@ def visit_for(rule: Rule) -> str:
     """Return the state of the visit that an address is about, so that what it does can be done."""
     if rule.endpoint in ("hospital.consultations_start",):
         return "arrived"
-    if rule.rule.endswith(("/cancel", "/check-in", "/booked")):
+    if rule.rule.endswith(("/cancel", "/check-in", "/booked", "/confirm", "/earlier", "/move")):
         return "booked"
     return "signed"
 
@@ -77,7 +87,12 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "rule_id": world.rule_id,
         "alert_id": world.alert_id,
         "breach_id": world.breach_id,
+        "work_id": world.work_id,
+        "screen_id": world.screen_id,
+        "notice_id": world.notice_id,
+        "purpose": "refused",
         "schedule_id": world.schedule_id,
+        "reminder_rule_id": REMINDER_RULE,
         "support_id": fixed_id(ASKED, world.series),
         "session_id": fixed_id(STAFF_SESSION, world.series),
         "passkey_id": fixed_id(STAFF_PASSKEY, world.series),
@@ -90,10 +105,14 @@ def platforms_objects(rule: Rule) -> dict[str, Any]:
     return {
         "hospital_id": nothing,
         "operation_id": fixed_id(OPERATION),
+        "letter_id": fixed_id(LETTER),
         "user_id": fixed_id(VISITOR),
         "backup_id": fixed_id(BACKUP),
         "name": str(nothing),
         "token": "no-token-of-any-invitation",
+        "template": "reminder",
+        "channel": "email",
+        "locale": "vi",
         "code": "beta",
         "portal": rule.rule.split("/")[1] if rule.endpoint != "web.set_locale" else "hospital",
     }
@@ -144,6 +163,9 @@ def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, st
         **dict.fromkeys(TYPED, typed),
         "version": "1",
         "code": "J00",
+        "form": "csv",
+        "room": "Phòng 1",
+        "priority": "preferred",
         "language": "vi",
         "locale": "vi",
     }

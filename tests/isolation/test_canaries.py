@@ -19,8 +19,8 @@ from prometheus_client import Gauge
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.messages.delivery import deliver_due
+from app.domain.messages.due_reminders import queue_due_reminders
 from app.domain.messages.models import Channel
-from app.domain.messages.reminders import queue_due_reminders
 from app.domain.patients.models import Patient, Sex
 from app.tenancy.binding import bind_hospital
 from app.tenancy.ending.exit_kits import write_here

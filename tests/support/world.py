@@ -35,6 +35,7 @@ from tests.support.world_access import (
     BREACH,
     EMERGENCY,
     HOLD,
+    LONG_WORK,
     PATIENT_PASSKEY,
     PATIENT_SESSION,
     REQUEST,
@@ -42,6 +43,8 @@ from tests.support.world_access import (
     build_access_of_hospital,
     build_access_of_patient,
 )
+from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
+from tests.support.world_waiting import OFFER, REMINDER, WAIT, build_waiting_of_patient
 
 ROLES = tuple(ROLE_PRESETS)
 CANARY = "KHONGDUOCLO"
@@ -77,6 +80,10 @@ class Belongings:
     hold_id: UUID
     session_id: UUID
     passkey_id: UUID
+    ticket_id: UUID
+    reminder_id: UUID
+    entry_id: UUID
+    offer_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,9 @@ class World:
     rule_id: UUID
     alert_id: UUID
     breach_id: UUID
+    work_id: UUID
+    screen_id: UUID
+    notice_id: UUID
     schedule_id: UUID
 
 
@@ -112,10 +122,13 @@ def build_world(code: str, series: int = 0) -> World:
     nurse = staff.get("nurse", staff["doctor"])
     first, second = (_patient(which, doctors, nurse, canary, series) for which in (0, 1))
     rule_id = build_access_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.patient_id, canary)
+    build_queue_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.visits["arrived"], canary)
     return World(
         code=code, canary=canary, series=series, staff=staff, patient=first, other=second,
         department_id=department_id(), medicine_id=_medicine().id, role_id=_role_id("nurse"), rule_id=rule_id,
         alert_id=fixed_id(ALERT, series), breach_id=fixed_id(BREACH, series), schedule_id=fixed_id(SCHEDULE, series),
+        work_id=fixed_id(LONG_WORK, series),
+        screen_id=fixed_id(SCREEN, series), notice_id=fixed_id(NOTICE, series),
     )  # fmt: skip
 
 
@@ -170,6 +183,11 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
                      for number, visit in enumerate(("signed", "consulting")))  # fmt: skip
     _sign(signed)
     build_access_of_patient(lambda number: fixed_id(base + number, series), patient.id, account.id, elsewhere, word)
+    build_queue_of_patient(
+        lambda number: fixed_id(base + number, series), patient.id, visits["arrived"],
+        department_id(DEPARTMENTS[which]), 1 + series,
+    )  # fmt: skip
+    build_waiting_of_patient(lambda number: fixed_id(base + number, series), visits["booked"])
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
@@ -177,7 +195,9 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         prescription_id=draft[2].id, item_id=draft[3].id, vital_signs_id=vitals.id, allergy_id=allergy.id,
         message_id=message.id, request_id=fixed_id(base + REQUEST, series), hold_id=fixed_id(base + HOLD, series),
         emergency_id=fixed_id(base + EMERGENCY, series), session_id=fixed_id(base + PATIENT_SESSION, series),
-        passkey_id=fixed_id(base + PATIENT_PASSKEY, series),
+        passkey_id=fixed_id(base + PATIENT_PASSKEY, series), ticket_id=fixed_id(base + TICKET, series),
+        reminder_id=fixed_id(base + REMINDER, series), entry_id=fixed_id(base + WAIT, series),
+        offer_id=fixed_id(base + OFFER, series),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from app.domain.access.models import EmergencyAccess
 from app.domain.appointments.models import DoctorSchedule
 from app.domain.identity.models import PatientSession, StaffSession
 from app.domain.identity.proofs import Passkey
+from app.domain.longwork.models import LongWork, LongWorkState
 from app.domain.privacy.models.breaches import AddedBy, Breach, BreachAffected
 from app.domain.privacy.models.erasing import LegalHold
 from app.domain.privacy.models.requests import DataRequest, RequestKind, RequestVia
@@ -30,6 +31,7 @@ from tests.support.fixed_ids import fixed_id
 # Numbers of fixed ids: those of a patient are added to the patient's own.
 REQUEST, EMERGENCY, HOLD, PATIENT_SESSION, PATIENT_PASSKEY = range(50, 55)
 ALERT, BREACH, STAFF_SESSION, STAFF_PASSKEY, SCHEDULE, ASKED, GRANTED = range(701, 708)
+LONG_WORK = 720
 OPERATORS = 800  # the first operator's; the others follow in the order of their roles
 VISITOR = OPERATORS + list(OperatorRole).index(OperatorRole.SUPPORT)
 
@@ -77,6 +79,19 @@ def build_access_of_hospital(make_id: MakeId, doctor_id: UUID, patient_id: UUID,
         [alert, breach, hours, browser, passkey, _grant(make_id(ASKED)), _grant(make_id(GRANTED), canary)]
     )
     db.session.flush()
+    db.session.add(
+        LongWork(
+            id=make_id(LONG_WORK),
+            kind="patients.export",
+            state=LongWorkState.FAILED,
+            arguments={"form": "csv"},
+            requested_by_kind="staff",
+            requested_by=doctor_id,
+            requested_by_name=canary,
+            error=canary,
+            finished_at=now,
+        )
+    )
     db.session.add(BreachAffected(breach_id=breach.id, patient_id=patient_id, added_by=AddedBy.HAND))
     db.session.flush()
     return rule_id

@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from app.core import clock
 from app.core.db import db
 from app.core.ids import hash_token
-from app.tenancy.models import Alert, AlertRule, Backup, Hospital, Operation, PlatformSession, Risk
+from app.tenancy.models import (
+    Alert,
+    AlertRule,
+    Backup,
+    DeadLetter,
+    DeadLetterState,
+    Hospital,
+    LetterSource,
+    Operation,
+    PlatformSession,
+    Risk,
+)
 from app.tenancy.models.keeping import BackupState
 from app.tenancy.models.ledger import OperationState
 from app.tenancy.models.proofs import PlatformPasskey
@@ -20,7 +31,7 @@ from tests.support.fixed_ids import fixed_id
 from tests.support.platform import Platform
 from tests.support.world_access import ALERT, ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
 
-OPERATION, BACKUP, RULE = 751, 752, 753
+OPERATION, BACKUP, RULE, LETTER = 751, 752, 753, 754
 
 
 def build_platform(code: str, operator_id: UUID) -> None:
@@ -53,7 +64,11 @@ def build_platform(code: str, operator_id: UUID) -> None:
         state=BackupState.COMPLETE,
         location="small/world",
     )
-    db.session.add_all([rule, browser, passkey, work, request, backup])
+    letter = DeadLetter(
+        id=fixed_id(LETTER), hospital_id=hospital_id, source=LetterSource.JOB, name="sync_hospital", key="small world",
+        reason="timeout", detail="", payload={}, attempts=3, state=DeadLetterState.OPEN, first_at=now, last_at=now,
+    )  # fmt: skip
+    db.session.add_all([rule, browser, passkey, work, request, backup, letter])
     db.session.flush()
     alert = Alert(id=fixed_id(ALERT), rule_id=rule.id, key="small world", severity=Risk.HIGH, events=1)
     alert.opened_at = alert.first_event_at = alert.last_event_at = now

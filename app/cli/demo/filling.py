@@ -17,6 +17,7 @@ from app.cli.demo.cast import DemoHospital
 from app.cli.demo.findings import Examiner, Row
 from app.cli.demo.log import write_log
 from app.cli.demo.people import Person, invent_patients
+from app.cli.demo.queue import write_tickets
 from app.cli.demo.signing import write_findings
 from app.cli.demo.visits import Clinic, Planner, Visit
 from app.core import clock
@@ -55,6 +56,7 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     desks = [staff[person.username] for person in hospital.staff if person.role == "receptionist"]
     nurses = [staff[person.username] for person in hospital.staff if person.role == "nurse"]
     _write_visits(visits, random, desks)
+    write_tickets(actor)
     found = Examiner(random, nurses, _medicines(), now).examine(visits)
     write_findings(found)
     write_log(actor, people, list(staff.values()), {"visits": len(visits), "records": len(found.records)})

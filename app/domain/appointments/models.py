@@ -27,6 +27,15 @@ class BookedVia(enum.StrEnum):
     DESK = "desk"
 
 
+class ConfirmedVia(enum.StrEnum):
+    """How a patient said that they will come."""
+
+    LINK = "link"
+    SMS = "sms"
+    PORTAL = "portal"
+    DESK = "desk"
+
+
 class DoctorSchedule(Identified, Edited, HospitalModel):
     """Hours of a weekday in which a doctor sees patients of a department, cut into slots."""
 
@@ -89,6 +98,8 @@ class Appointment(Identified, Edited, Versioned, HospitalModel):
     finished_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     cancel_reason: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    confirmed_via: Mapped[ConfirmedVia | None]
 
     __table_args__ = (
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),

@@ -35,6 +35,7 @@ _VISIT = (
         Appointment.reason,
         Appointment.version,
         Appointment.cancelled_at,
+        Appointment.confirmed_at,
         StaffUser.full_name.label("doctor_name"),
         Department.name.label("department_name"),
         Department.name_en.label("department_name_en"),

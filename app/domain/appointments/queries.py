@@ -182,14 +182,18 @@ def find_alternatives(doctor_id: UUID | None, department_id: UUID, wanted: datet
     return ()
 
 
-def find_own_at(patient_id: UUID, start: datetime, end: datetime) -> sa.Row[*tuple[Any, ...]] | None:
-    """Return a patient's standing visit that overlaps a time, or None."""
+def find_own_at(
+    patient_id: UUID, start: datetime, end: datetime, *, other_than: UUID | None = None
+) -> sa.Row[*tuple[Any, ...]] | None:
+    """Return a patient's standing visit that overlaps a time, other than one that is about to leave it, or None."""
     query = sa.select(Appointment.id, Appointment.starts_at).where(
         Appointment.patient_id == patient_id,
         Appointment.starts_at < end,
         Appointment.ends_at > start,
         Appointment.status.not_in(FREED),
     )
+    if other_than is not None:
+        query = query.where(Appointment.id != other_than)
     return db.session.execute(query.order_by(Appointment.starts_at).limit(1)).one_or_none()
 
 

@@ -27,8 +27,10 @@ from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import CHECK_IN
 from app.domain.organisation.models import Department
 from app.domain.patients.models import Patient
+from app.domain.queueing.models import Priority
+from app.domain.queueing.tickets import make_ticket
 from app.domain.records.models import MedicalRecord
-from app.tenancy.binding import bound_hospital
+from app.tenancy.binding import bound_hospital, has_revision
 
 HERE = frozenset({AppointmentStatus.ARRIVED, AppointmentStatus.IN_PROGRESS, AppointmentStatus.COMPLETED})
 
@@ -71,9 +73,12 @@ _COLUMNS: tuple[Any, ...] = (
     Appointment.finished_at,
     Appointment.cancelled_at,
     Appointment.cancel_reason,
+    Appointment.confirmed_at,
+    Appointment.confirmed_via,
     Appointment.reason,
     Appointment.booked_via,
     Appointment.doctor_id,
+    Appointment.department_id,
     Appointment.patient_id,
     StaffUser.full_name.label("doctor_name"),
     Department.name.label("department_name"),
@@ -131,8 +136,10 @@ def find_todays_visit(patient_id: UUID, appointment_id: UUID | None = None) -> U
     return db.session.scalars(query.order_by(Appointment.status, Appointment.starts_at).limit(1)).one_or_none()
 
 
-def check_in(actor: Actor, appointment_id: UUID, version: int) -> bool:
-    """Note that a patient has arrived; return False where that was known already, which harms nothing.
+def check_in(actor: Actor, appointment_id: UUID, version: int, priority: Priority | None = None) -> bool:
+    """Note that a patient has arrived, and give them a number; return False where that was known, which harms nothing.
+
+    Without a priority the hospital's rule decides when the number is called.
 
     Raises VisitCalledOff, NotOnThisDay, or StaleVersion when the visit was changed since it was read.
     """
@@ -148,6 +155,8 @@ def check_in(actor: Actor, appointment_id: UUID, version: int) -> bool:
     _refuse_stale(visit, version)
     visit.status, visit.arrived_at, visit.updated_by = AppointmentStatus.ARRIVED, clock.now(), actor.id
     db.session.flush()
+    if has_revision("h014"):
+        make_ticket(actor, visit, priority)
     _record(actor, "appointment.check_in", visit, event={"patient_id": str(visit.patient_id)})
     return True
 
@@ -165,7 +174,7 @@ def mark_no_show(actor: Actor, appointment_id: UUID, version: int) -> None:
     _refuse_stale(visit, version)
     visit.status, visit.updated_by = AppointmentStatus.NO_SHOW, actor.id
     db.session.flush()
-    _record(actor, "appointment.no_show", visit)
+    _record(actor, "appointment.no_show", visit, event={"patient_id": str(visit.patient_id)})
 
 
 def hold_visit(appointment_id: UUID) -> Appointment:

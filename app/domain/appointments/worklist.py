@@ -68,6 +68,7 @@ _COLUMNS: tuple[Any, ...] = (
     Appointment.status,
     Appointment.starts_at,
     Appointment.arrived_at,
+    Appointment.confirmed_at,
     Appointment.reason,
     Appointment.doctor_id,
     Patient.id.label("patient_id"),

@@ -114,3 +114,28 @@ class OutboxEvent(HospitalModel):
     __table_args__ = (
         sa.Index("ix_outbox_events_sequence_unplaced", "sequence", postgresql_where=sa.text("position IS NULL")),
     )
+
+
+class OutboxCursor(HospitalModel):
+    """How far one consumer has read the outbox; what it did in this database moved with it, in one transaction."""
+
+    __tablename__ = "outbox_cursors"
+
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
+    failures: Mapped[int] = mapped_column(default=0, server_default="0", doc="in a row, of the event that comes next")
+    retry_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class OutboxPruning(HospitalModel):
+    """Up to which position the outbox was emptied. One row: who has read less far must be told everything anew."""
+
+    __tablename__ = "outbox_pruning"
+
+    single: Mapped[bool] = mapped_column(primary_key=True, default=True, server_default=sa.true())
+    pruned_to: Mapped[int] = mapped_column(sa.BigInteger)
+    pruned_at: Mapped[datetime]
+
+    __table_args__ = (sa.CheckConstraint("single", name="one_row"),)

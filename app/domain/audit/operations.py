@@ -12,12 +12,10 @@ from sqlalchemy.orm import Session
 from app.core import clock
 from app.core.access_mode import is_read_only
 from app.core.actor import Actor
-from app.core.after_commit import after_commit
 from app.core.db import db
 from app.core.ids import new_id
-from app.core.queue import enqueue
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
-from app.tenancy.binding import bound_hospital
+from app.tenancy.waking import wake_relay_after_commit
 
 # Statements that never change are made once; of the tables, not of the models: a row needs none of the ORM's machinery.
 _AUDIT_TABLE = cast(sa.Table, AuditEntry.__table__)
@@ -75,22 +73,11 @@ def record_change(
         "e_created_at": values["a_at"],
     }
     _write_change(unit, _CHANGE_WITH_EVENT, values)
-    _wake_sync(unit)
+    wake_relay_after_commit(unit)
 
 
 def _write_change(unit: Session, statement: sa.Insert, values: dict[str, Any]) -> None:
     unit.execute(statement, values, bind_arguments=_TO_THE_HOSPITAL)
-
-
-def _wake_sync(unit: Session) -> None:
-    """Have the sync worker woken, once per unit of work, when the event is committed."""
-    transaction = unit.get_transaction()
-    if unit.info.get("sync_woken_for") is transaction:
-        return
-    if not unit.in_nested_transaction():  # what is asked for in a savepoint may be rolled back with it
-        unit.info["sync_woken_for"] = transaction
-    code = bound_hospital().code
-    after_commit(lambda: enqueue("sync_hospital", hospital=code), unit)
 
 
 def record_access(

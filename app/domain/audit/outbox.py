@@ -15,7 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.db import db
-from app.domain.audit.models import OutboxEvent
+from app.domain.audit.models import OutboxEvent, OutboxPruning
 
 RELAY_LOCK = 7_310_002
 TO_THE_HOSPITAL: dict[str, Any] = {"mapper": OutboxEvent}
@@ -40,22 +40,23 @@ def place_events(limit: int = 1_000) -> int:
     """
     lock = sa.select(sa.func.pg_advisory_xact_lock(RELAY_LOCK))
     db.session.execute(lock, bind_arguments=TO_THE_HOSPITAL)  # a statement before: what follows sees who held it
+    return int(db.session.execute(_PLACE, {"most": limit}).rowcount)  # type: ignore[attr-defined]
+
+
+def _placing() -> sa.Update:
     waiting = (
         sa.select(OutboxEvent.id)
         .where(OutboxEvent.position.is_(None))
         .order_by(OutboxEvent.sequence)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer))
         .subquery("waiting")
     )
     places = sa.select(waiting.c.id, sa.func.nextval("outbox_position_seq").label("position")).cte("places")
-    placed = db.session.execute(
-        sa.update(OutboxEvent)
-        .where(OutboxEvent.id == places.c.id)
-        .values(position=places.c.position)
-        .returning(OutboxEvent.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(placed.all())
+    update = sa.update(OutboxEvent).where(OutboxEvent.id == places.c.id).values(position=places.c.position)
+    return update.execution_options(synchronize_session=False)
+
+
+_PLACE = _placing()  # made once: every relay sends it all the time
 
 
 def read_events(after_position: int, limit: int = 1_000) -> Sequence[PlacedEvent]:
@@ -82,3 +83,19 @@ def has_events(after_position: int) -> bool:
     behind = sa.select(OutboxEvent.id).where(OutboxEvent.position > after_position)
     query = sa.select(sa.or_(unplaced.exists(), behind.exists()))
     return bool(db.session.scalar(query, bind_arguments=TO_THE_HOSPITAL))
+
+
+def find_newest() -> int:
+    """Return the last position that was given in this hospital, also where its event is pruned; 0 before the first."""
+    newest = sa.select(sa.func.max(OutboxEvent.position)).scalar_subquery()
+    query = sa.select(sa.func.greatest(newest, _pruned(), 0))
+    return int(db.session.scalar(query, bind_arguments=TO_THE_HOSPITAL) or 0)
+
+
+def find_pruned() -> int:
+    """Return up to which position the events are gone: who has read less far has missed some."""
+    return db.session.scalar(sa.select(OutboxPruning.pruned_to)) or 0
+
+
+def _pruned() -> sa.ScalarSelect[int]:
+    return sa.select(OutboxPruning.pruned_to).scalar_subquery()

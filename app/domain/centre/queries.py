@@ -12,12 +12,16 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.core import clock
 from app.core.db import db
 from app.domain.appointments.models import Appointment
+from app.domain.audit.delivery import SINCE, list_cursors
+from app.domain.audit.outbox import find_newest
 from app.domain.identity.models import StaffUser
-from app.domain.patients.models import Patient
+from app.domain.patients.models import Patient, PatientMerge
 from app.domain.prescriptions.models import Prescription
 from app.domain.privacy.models import Erasure, ErasureState
 from app.domain.records.models import MedicalRecord
+from app.tenancy.binding import has_revision
 from app.tenancy.index import Erased, PatientFacts
+from app.tenancy.sync import ConsumerState
 
 COUNTED: dict[str, InstrumentedAttribute[UUID]] = {
     "patients": Patient.id,
@@ -29,6 +33,7 @@ COUNTED: dict[str, InstrumentedAttribute[UUID]] = {
 # Below this many rows a count is a matter of milliseconds; above it, one a minute is enough.
 EXACT_BELOW = 200_000
 COUNTS_HOLD_SECONDS = 60.0
+FRESH_SECONDS = 5.0
 
 
 def read_patients(ids: Collection[UUID]) -> list[PatientFacts]:
@@ -43,9 +48,10 @@ def read_patients_after(patient_id: UUID | None, limit: int) -> list[PatientFact
 
 
 def count_rows(last: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the number of rows of each kind; in a large hospital the last counts, while they are fresh."""
+    """Return the number of rows of each kind, or the last counts while they are fresh: longer in a large hospital."""
     moment = clock.now().timestamp()
-    if last and moment - last.get("counted_at", 0) < COUNTS_HOLD_SECONDS and _estimate() > EXACT_BELOW:
+    age = moment - last.get("counted_at", 0) if last else COUNTS_HOLD_SECONDS
+    if last and (0 <= age < FRESH_SECONDS or (age < COUNTS_HOLD_SECONDS and _estimate() > EXACT_BELOW)):
         return last
     counts = [sa.select(sa.func.count(column)).scalar_subquery().label(name) for name, column in COUNTED.items()]
     row = db.session.execute(sa.select(*counts), bind_arguments={"mapper": Patient}).one()
@@ -53,7 +59,7 @@ def count_rows(last: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _patients() -> sa.Select[*tuple[Any, ...]]:
-    return sa.select(
+    query = sa.select(
         Patient.id,
         Patient.version,
         Patient.full_name,
@@ -63,6 +69,9 @@ def _patients() -> sa.Select[*tuple[Any, ...]]:
         Patient.email,
         Patient.deleted_at,
     ).where(Patient.erased_at.is_(None))
+    if not has_revision(SINCE):
+        return query
+    return query.add_columns(PatientMerge.into_id).outerjoin(PatientMerge, PatientMerge.patient_id == Patient.id)
 
 
 def _facts(query: sa.Select[*tuple[Any, ...]]) -> list[PatientFacts]:
@@ -93,3 +102,20 @@ def read_erased(ids: Collection[UUID] | None = None) -> list[Erased]:
     rows = db.session.execute(query.order_by(Erasure.performed_at)).all()
     last = {row.patient_id: Erased(row.patient_id, row.kind.value, row.performed_at) for row in rows}
     return list(last.values())
+
+
+def count_patients() -> int:
+    """Return how many patients there are to tell of, about."""
+    query = sa.select(sa.func.count(Patient.id)).where(Patient.erased_at.is_(None))
+    return db.session.scalar(query) or 0
+
+
+def list_consumer_states() -> list[ConsumerState]:
+    """Return how far the consumers inside the bound hospital are."""
+    if not has_revision(SINCE):
+        return []
+    newest = find_newest()
+    return [
+        ConsumerState(row.consumer, row.position, newest, row.updated_at, row.failures, row.last_error)
+        for row in list_cursors()
+    ]

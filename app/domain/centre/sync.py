@@ -1,41 +1,31 @@
 """Carrying what happened in a hospital to the centre, at least once, with one effect.
 
 Each batch is read bound to the hospital, the binding is left, and the centre is written to in one transaction of its
-own, which moves the cursor. Whatever dies in between, the next run begins where the cursor stands.
+own, which moves the cursor. Whatever dies in between, the next run begins where the cursor stands. Where events are
+gone that the centre has not heard, it is told of every patient anew (`retelling`).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from app.core import clock
 from app.core.db import db
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
-from app.domain.audit.outbox import has_events, place_events, read_events
-from app.domain.centre.queries import count_rows, list_present, read_erased, read_patients, read_patients_after
+from app.domain.audit.delivery import SINCE
+from app.domain.audit.outbox import find_pruned, has_events, place_events, read_events
+from app.domain.centre.queries import count_rows, list_consumer_states, read_erased, read_patients
+from app.domain.centre.retelling import Progress, retell
 from app.domain.security.events import TOLD
 from app.domain.support.queries import read_answers
-from app.tenancy.binding import bind_hospital, bound_hospital, tenancy
+from app.tenancy.binding import bind_hospital, bound_hospital, has_revision, tenancy
 from app.tenancy.errors import HospitalNotReady, HospitalPaused, HospitalSuspended, UnknownHospital
-from app.tenancy.index import deactivate, forget_erased, index_patients, list_indexed
-from app.tenancy.models import RunStatus, SyncRun
 from app.tenancy.reading import ask_replica
-from app.tenancy.sync import (
-    Heard,
-    Report,
-    checksum_of,
-    find_heard,
-    refuse_inside_a_hospital,
-    take_report,
-    write_failure,
-    write_run,
-)
+from app.tenancy.sync import Heard, Report, find_heard, take_report, write_failure
 
 log = get_logger(__name__)
 
@@ -45,28 +35,47 @@ EVENTS, FULL = "events", "full"
 ERASED = "patient.erase"
 
 
+class EventsAreGone(Exception):
+    """Events that the centre has not heard were pruned, because it had heard them once: it was restored since."""
+
+
 def has_news() -> bool:
     """Where events wait, or nothing was heard for five minutes."""
     heard = find_heard(bound_hospital().id)
     return heard.is_long_ago or has_events(heard.position)
 
 
-def synchronise(code: str) -> int:
-    """Carry everything that waits in a hospital to the centre; return how many events. Raises what stopped it."""
+def synchronise(code: str, *, place: bool = True) -> int:
+    """Carry everything that waits in a hospital to the centre; return how many events. Raises what stopped it.
+
+    Without `place`, of the events that have their place in line already.
+    """
     carried = 0
     while True:
-        events = _synchronise_batch(code)
+        try:
+            events = _synchronise_batch(code, place=place)
+        except EventsAreGone:
+            log.warning("events are gone that the centre has not heard; telling it everything anew", hospital=code)
+            _retell_noting_failure(code, None)
+            continue
         carried += events
         if events < BATCH:
             return carried
 
 
-def synchronise_fully(code: str) -> int:
-    """Tell the centre of every patient of a hospital anew, and take out whom it no longer has; return how many."""
+def synchronise_fully(code: str, progress: Progress | None = None) -> int:
+    """Tell the centre of every patient of a hospital anew, and take out whom it no longer has; return how many.
+
+    `progress` is told how many of how many were told, and may raise to stop.
+    """
     synchronise(code)
+    return _retell_noting_failure(code, progress)
+
+
+def _retell_noting_failure(code: str, progress: Progress | None) -> int:
     hospital_id, started_at = tenancy().registry.get_by_code(code).id, clock.now()
     try:
-        return _retell(code, hospital_id, started_at)
+        return retell(code, hospital_id, started_at, progress)
     except NOT_SERVED:
         raise
     except Exception as error:
@@ -74,16 +83,17 @@ def synchronise_fully(code: str) -> int:
         raise
 
 
-def _synchronise_batch(code: str) -> int:
+def _synchronise_batch(code: str, *, place: bool) -> int:
     hospital_id, started_at = tenancy().registry.get_by_code(code).id, clock.now()
     try:
-        heard, counts = _last_heard(hospital_id)
-        report = _read_report(code, heard, counts, started_at)
+        with unit_of_work():
+            heard = find_heard(hospital_id)
+        report = _read_report(code, heard, started_at, place=place)
         if report is None:
             return 0
         with unit_of_work():
             taken = take_report(hospital_id, report)
-    except NOT_SERVED:
+    except (*NOT_SERVED, EventsAreGone):
         raise
     except Exception as error:
         _note_failure(hospital_id, EVENTS, started_at, error)
@@ -93,26 +103,24 @@ def _synchronise_batch(code: str) -> int:
     return len(report.event_ids)
 
 
-def _last_heard(hospital_id: UUID) -> tuple[Heard, dict[str, Any] | None]:
-    with unit_of_work() as session:
-        query = sa.select(SyncRun.counts).where(
-            SyncRun.hospital_id == hospital_id, SyncRun.status == RunStatus.SUCCEEDED
-        )
-        return find_heard(hospital_id), session.scalar(query.order_by(SyncRun.started_at.desc()).limit(1))
-
-
-def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started_at: datetime) -> Report | None:
-    """Return what the hospital has to tell, or None when it is nothing and was said lately."""
+def _read_report(code: str, heard: Heard, started_at: datetime, *, place: bool) -> Report | None:
+    """Return what the hospital has to tell, or None when it is nothing and was said lately; raises EventsAreGone."""
     with bind_hospital(code):
-        with unit_of_work():
-            place_events(BATCH)
+        if place:
+            with unit_of_work():
+                place_events(BATCH)
         with unit_of_work():
             events = read_events(heard.position, BATCH)
+            joined = bool(events) and events[0].position == heard.position + 1
+            if not joined and has_revision(SINCE) and find_pruned() > heard.position:
+                raise EventsAreGone
             if not events and not heard.is_long_ago:
                 return None
             patients = read_patients({event.subject_id for event in events if event.kind.startswith("patient.")})
             erased = read_erased({event.subject_id for event in events if event.kind == ERASED})
             support = read_answers({event.subject_id for event in events if event.kind.startswith("support.")})
+        counts = ask_replica(lambda: count_rows(heard.counts))
+        consumers = list_consumer_states() if counts is not heard.counts else []
         return Report(
             kind=EVENTS,
             started_at=started_at,
@@ -123,41 +131,9 @@ def _read_report(code: str, heard: Heard, counts: dict[str, Any] | None, started
             erased=erased,
             support=support,
             security=[event.payload for event in events if event.kind == TOLD],
-            counts=ask_replica(lambda: count_rows(counts)),
+            consumers=consumers,
+            counts=counts,
         )
-
-
-def _retell(code: str, hospital_id: UUID, started_at: datetime) -> int:
-    told: list[UUID] = []
-    while True:
-        with bind_hospital(code), unit_of_work():
-            patients = read_patients_after(told[-1] if told else None, BATCH)
-        if not patients:
-            break
-        with unit_of_work():
-            refuse_inside_a_hospital()
-            index_patients(hospital_id, patients, rewrite=True)
-        told.extend(facts.id for facts in patients)
-    gone = _find_gone(code, hospital_id, set(told))
-    with bind_hospital(code):
-        with unit_of_work():
-            erased = read_erased()
-        counts = ask_replica(lambda: count_rows(None))
-    with unit_of_work():
-        forget_erased(hospital_id, erased)
-        deactivate(hospital_id, gone, clock.now())
-        position = find_heard(hospital_id).position
-        report = Report(FULL, started_at, position, position, counts=counts)
-        write_run(hospital_id, report, checksum=checksum_of(told))
-    return len(told)
-
-
-def _find_gone(code: str, hospital_id: UUID, told: set[UUID]) -> set[UUID]:
-    """Return whom the index has and the hospital has not; one who came in the meantime is there when asked again."""
-    with unit_of_work():
-        suspects = list_indexed(hospital_id) - told
-    with bind_hospital(code), unit_of_work():
-        return suspects - list_present(sorted(suspects))
 
 
 def _note_failure(hospital_id: UUID, kind: str, started_at: datetime, error: Exception) -> None:

@@ -20,7 +20,7 @@ from app.core.i18n import _l
 from app.domain.identity.devices import describe_device
 from app.domain.identity.models import PatientUser
 from app.domain.identity.noting import SUBJECTS, note_change, note_security
-from app.domain.identity.sessions import KINDS, Kind
+from app.domain.identity.sessions import KINDS, Kind, check_streams
 from app.tenancy.policies import account_policy
 
 MOST_SHOWN = 50
@@ -94,6 +94,7 @@ def end_browsers(actor: Actor, portal: str, account_id: UUID, reason: str, *, bu
     if but is not None:
         conditions.append(kind.model.id != but)
     ended = _end(kind, conditions, reason)
+    check_streams(portal)
     if ended:
         _note(actor, portal, account_id, reason, ended)
     return len(ended)
@@ -103,6 +104,7 @@ def end_browser(actor: Actor, portal: str, account_id: UUID, session_id: UUID, r
     """End one session of somebody; raises BrowserGone for one that is over, or that is somebody else's."""
     kind = KINDS[portal]
     ended = _end(kind, [kind.owned_by == account_id, kind.model.id == session_id, *_alive(portal, kind)], reason)
+    check_streams(portal)
     if not ended:
         raise BrowserGone
     _note(actor, portal, account_id, reason, ended)

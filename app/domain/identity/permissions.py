@@ -46,6 +46,9 @@ REGISTER_PATIENTS = declare("patients.register", "hospital", _l("Register patien
 VIEW_APPOINTMENTS = declare("appointments.view", "hospital", _l("See the day's appointments"))
 CHECK_IN = declare("appointments.check_in", "hospital", _l("Check patients in"))
 BOOK_FOR_PATIENTS = declare("appointments.book", "hospital", _l("Book and cancel visits for patients"))
+CALL_PATIENTS = declare("queue.call", "hospital", _l("Call patients by their numbers"))
+SHOW_QUEUE = declare("queue.display", "hospital", _l("Open the calling screen"))
+MANAGE_SCREENS = declare("queue.screens", "hospital", _l("Set up calling screens"))
 RECORD_VITALS = declare("vitals.record", "hospital", _l("Record vital signs"))
 VIEW_RECORDS = declare("records.view", "hospital", _l("Read medical records"))
 WRITE_RECORDS = declare("records.write", "hospital", _l("Write and sign medical records"))
@@ -69,6 +72,16 @@ MANAGE_PRIVACY = declare("privacy.manage", "hospital", _l("Answer patients' requ
 ERASE_PATIENTS = declare("privacy.erase", "hospital", _l("Erase or de-identify patients"))
 MANAGE_RETENTION = declare("retention.manage", "hospital", _l("Say how long records are kept, and purge them"))
 MANAGE_BREACHES = declare("breaches.manage", "hospital", _l("Keep the register of data breaches"))
+
+VIEW_LONG_WORK = declare("long_work.view", "hospital", _l("See the hospital's exports, imports and other long work"))
+MANAGE_LONG_WORK = declare("long_work.manage", "hospital", _l("Cancel others' long work and fetch what came of it"))
+EXPORT_PATIENTS = declare("patients.export", "hospital", _l("Export patients as a file"))
+EXPORT_APPOINTMENTS = declare("appointments.export", "hospital", _l("Export visits as a file"))
+IMPORT_PATIENTS = declare("patients.import", "hospital", _l("Import patients from a file"))
+VIEW_MESSAGES = declare("messages.view", "hospital", _l("See what was written to patients, and what became of it"))
+MANAGE_MESSAGES = declare("messages.manage", "hospital", _l("Word messages, set their channels, decide about them"))
+MANAGE_REMINDERS = declare("reminders.manage", "hospital", _l("Say when patients are reminded, and when not"))
+REQUEUE_MESSAGES = declare("messages.requeue", "hospital", _l("Have messages that did not arrive sent again"))
 
 OWN_RECORD = declare("own.record", "patient", _l("See one's own record"))
 OWN_APPOINTMENTS = declare("own.appointments", "patient", _l("Book and cancel one's own visits"))
@@ -94,6 +107,17 @@ _ADMINISTRATOR = (
     ERASE_PATIENTS,
     MANAGE_RETENTION,
     MANAGE_BREACHES,
+    SHOW_QUEUE,
+    MANAGE_SCREENS,
+    VIEW_LONG_WORK,
+    MANAGE_LONG_WORK,
+    EXPORT_PATIENTS,
+    EXPORT_APPOINTMENTS,
+    IMPORT_PATIENTS,
+    VIEW_MESSAGES,
+    MANAGE_MESSAGES,
+    MANAGE_REMINDERS,
+    REQUEUE_MESSAGES,
 )
 
 
@@ -128,6 +152,7 @@ ROLE_PRESETS: dict[str, RolePreset] = {
     "doctor": _role(
         "Bác sĩ",
         *_DESK,
+        CALL_PATIENTS,
         RECORD_VITALS,
         VIEW_RECORDS,
         WRITE_RECORDS,
@@ -139,6 +164,7 @@ ROLE_PRESETS: dict[str, RolePreset] = {
     "nurse": _role(
         "Điều dưỡng",
         *_DESK,
+        CALL_PATIENTS,
         RECORD_VITALS,
         VIEW_RECORDS,
         BREAK_GLASS,
@@ -148,6 +174,9 @@ ROLE_PRESETS: dict[str, RolePreset] = {
     "receptionist": _role(
         "Tiếp đón",
         *_DESK,
+        CALL_PATIENTS,
+        SHOW_QUEUE,
+        VIEW_MESSAGES,
         REGISTER_PATIENTS,
         CHECK_IN,
         BOOK_FOR_PATIENTS,

@@ -29,6 +29,7 @@ from app.domain.identity.last_administrator import check_somebody_administers
 from app.domain.identity.models import Role, StaffRole, StaffSession, StaffUser
 from app.domain.identity.permissions import MANAGE_ROLES, ROLE_PRESETS
 from app.domain.identity.role_content import read_fields, read_permissions, write_role_content
+from app.domain.identity.sessions import check_streams
 from app.domain.security.events import record_security_event
 
 LONGEST_NAME = 80
@@ -224,6 +225,7 @@ def _renew_sessions(role_id: UUID) -> None:
     having = sa.select(StaffRole.staff_id).where(StaffRole.role_id == role_id)
     query = sa.update(StaffSession).where(StaffSession.staff_id.in_(having), StaffSession.ended_at.is_(None))
     db.session.execute(query.values(renews=True), execution_options={"synchronize_session": False})
+    check_streams("hospital")
 
 
 def _record(actor: Actor, action: str, role: Role, before: RoleContent, after: RoleContent) -> None:

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.actor import Actor
+from app.core.after_commit import after_commit
 from app.core.db import WHILE_READING, db
 from app.core.ids import hash_token, new_token
+from app.core.live import ask_again
 from app.core.permissions import Bounds
 from app.domain.access.models import RoleFieldRule
 from app.domain.access.rules import bounds_from
@@ -31,6 +33,7 @@ from app.domain.identity.models import (
 )
 from app.domain.identity.permissions import OPERATOR_ROLES, PATIENT_PERMISSIONS
 from app.domain.patients.models import Patient
+from app.tenancy.binding import find_bound_hospital
 from app.tenancy.models import PlatformSession, PlatformUser, PlatformUserPermission
 from app.tenancy.policies import account_policy
 
@@ -104,7 +107,7 @@ def _now(portal: str, token: str) -> dict[str, Any]:
     }
 
 
-_STAFF_PERMISSIONS = (
+STAFF_PERMISSIONS = (
     sa.select(sa.func.array_agg(sa.distinct(RolePermission.permission_code + " " + sa.cast(Role.scope, sa.Text))))
     .select_from(StaffRole)
     .join(Role, Role.id == StaffRole.role_id)
@@ -112,7 +115,7 @@ _STAFF_PERMISSIONS = (
     .where(StaffRole.staff_id == StaffUser.id)
     .scalar_subquery()
 )
-_STAFF_FIELDS = (
+STAFF_FIELDS = (
     sa.select(sa.func.array_agg(sa.distinct(RoleFieldRule.field + " " + sa.cast(RoleFieldRule.access, sa.Text))))
     .join(StaffRole, StaffRole.role_id == RoleFieldRule.role_id)
     .where(StaffRole.staff_id == StaffUser.id)
@@ -140,9 +143,9 @@ _STAFF = (
         StaffUser.id,
         StaffUser.full_name,
         StaffUser.department_id,
-        _STAFF_PERMISSIONS,
+        STAFF_PERMISSIONS,
         _STAFF_ROLES,
-        _STAFF_FIELDS,
+        STAFF_FIELDS,
         StaffSession.renews,
     )
     .join(StaffUser, StaffUser.id == StaffSession.staff_id)
@@ -276,6 +279,14 @@ def end_session(portal: str, session_id: UUID, reason: str = "signed_out") -> No
     model = KINDS[portal].model
     query = sa.update(model).where(model.id == session_id, model.ended_at.is_(None))
     db.session.execute(query.values(ended_at=clock.now(), ended_reason=reason))
+    check_streams(portal)
+
+
+def check_streams(portal: str) -> None:
+    """Have open streams of a portal's people checked when the unit of work has committed: somebody lost a right."""
+    hospital = find_bound_hospital()
+    code = None if portal == "admin" or hospital is None else hospital.code
+    after_commit(lambda: ask_again(hospital=code))
 
 
 def _touch(model: Any, session_id: UUID, seen_at: datetime) -> None:

@@ -38,6 +38,8 @@ class Letter:
     recipient: str
     subject: str
     body: str
+    reference: str = ""  # the ledger's own name for it, which a provider may give back
+    locale: str = "vi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,13 @@ class Outcome:
     state: MessageState
     provider_id: str | None = None
     error: str | None = None
+    cost: int | None = None  # in đồng
 
 
 class Transport(Protocol):
     """A way out. `commit` is called at the point of no return, behind which the provider may have accepted."""
+
+    name: str
 
     def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
         """Send one letter and report."""
@@ -58,6 +63,8 @@ class Transport(Protocol):
 
 class Console:
     """Says in the log that there is a message; its text stands in the ledger, because logs hold no patients."""
+
+    name = CONSOLE
 
     def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
         """Write a line."""
@@ -68,6 +75,8 @@ class Console:
 
 class Smtp:
     """A mail server, named by `smtp://user:password@host:port` (STARTTLS where offered) or `smtps://…`."""
+
+    name = "smtp"
 
     def __init__(self, url: str, sender: str, timeout: float = TIMEOUT_SECONDS) -> None:
         self._place = urlsplit(url)

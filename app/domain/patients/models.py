@@ -92,3 +92,16 @@ class PatientAllergy(Identified, Edited, HospitalModel):
     reaction: Mapped[str | None]
     severity: Mapped[str | None]
     deleted_at: Mapped[datetime | None]
+
+
+class PatientMerge(HospitalModel):
+    """A patient who was registered twice: this one's row is closed, and who it is stands under the other."""
+
+    __tablename__ = "patient_merges"
+
+    patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), primary_key=True)
+    into_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)
+    merged_at: Mapped[datetime]
+    merged_by: Mapped[UUID | None]
+
+    __table_args__ = (sa.CheckConstraint("patient_id <> into_id", name="into_another"),)

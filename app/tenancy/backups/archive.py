@@ -18,12 +18,15 @@ from app.core import clock
 from app.core.blobs import FileStore
 from app.core.crypto import CannotDecrypt, Keyring
 from app.core.envelope import DecryptingReader, EncryptingWriter, Writes
+from app.core.logging import get_logger
 from app.core.objects import ObjectStore
 from app.core.objects.interface import NoObject
 from app.tenancy.backups.dumping import PIECE, dump, snapshot_of
 from app.tenancy.backups.errors import BackupDamaged, NotABackup, WrongBackupKey
 from app.tenancy.backups.manifest import Manifest, sign, verify
 from app.tenancy.cluster import Cluster
+
+log = get_logger(__name__)
 
 LEVEL = 3
 THREADS = 2
@@ -86,7 +89,7 @@ def write_backup(
             encrypting.close()
         rows, wanted = snapshot.count_rows(), snapshot.files()
         server_version = snapshot.server_version
-    _copy_files(hospital_id, wanted, files, store, keyring)
+    present = _copy_files(hospital_id, wanted, files, store, keyring)
     manifest = Manifest(
         backup_id=draft.backup_id,
         hospital_id=hospital_id,
@@ -103,7 +106,7 @@ def write_backup(
         size_bytes=counting.size,
         checksum=counting.checksum,
         key_id=encrypting.key_id,
-        files=wanted,
+        files=present,
     )
     with store.writing(f"{draft.location}/{MANIFEST}") as sink:
         sink.write(sign(manifest, keyring))
@@ -175,15 +178,25 @@ def delete_backup(store: ObjectStore, location: str) -> None:
 
 def _copy_files(
     hospital_id: UUID, wanted: dict[str, int], files: FileStore, store: ObjectStore, keyring: Keyring
-) -> None:
-    for name in wanted:
+) -> dict[str, int]:
+    """Copy the files that no backup has yet; return those that are there.
+
+    A row without content is of a file that is just being put in its place, or destroyed, or of a worker that died.
+    """
+    present: dict[str, int] = {}
+    for name, size in wanted.items():
         key = f"{hospital_id}/files/{name}"
         if store.size(key) is None:
+            if not files.has(hospital_id, name):
+                log.error("a file has no content and is not in the backup", hospital_id=str(hospital_id), digest=name)
+                continue
             with store.writing(key) as sink:
                 writer = EncryptingWriter(sink, keyring, _file_context(hospital_id, name))
                 for piece in files.read(hospital_id, name):
                     writer.write(piece)
                 writer.close()
+        present[name] = size
+    return present
 
 
 def _compressing(sink: EncryptingWriter) -> Any:

@@ -83,7 +83,7 @@ def rebuild(work: Work) -> dict[str, Any]:
     """Write a row for every backup in the store that has none."""
 
     def read() -> dict[str, Any]:
-        outcome = rebuild_catalogue(backup_store(), backup_keyring())
+        outcome = rebuild_catalogue(backup_store(), backup_keyring(), work.progress)
         return {
             "known": outcome.known,
             "found": outcome.found,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -107,17 +107,25 @@ def list_backups(hospital_id: UUID, *, page: int = 1, with_pruned: bool = False)
     return Page(rows, page, PER_PAGE, total)
 
 
-def rebuild_catalogue(store: ObjectStore, keyring: Keyring) -> Rebuilt:
-    """Write a row for every backup in the store that has none; what is known already is left alone."""
+def rebuild_catalogue(
+    store: ObjectStore, keyring: Keyring, note: Callable[[int], None] = lambda _done: None
+) -> Rebuilt:
+    """Write a row for every backup in the store that has none; what is known already is left alone.
+
+    `note` hears how many manifests were seen, and may raise to stop it.
+    """
     outcome = Rebuilt()
     with unit_of_work() as session:
         hospitals = set(session.scalars(sa.select(Hospital.id)))
         settled = Backup.state.in_((BackupState.COMPLETE, BackupState.PRUNED))
         known = set(session.scalars(sa.select(Backup.location).where(settled)))
+    seen = 0
     for entry in store.list(""):
         location, _, name = entry.key.rpartition("/")
         if name != MANIFEST:
             continue
+        seen += 1
+        note(seen)
         if location in known:
             outcome.known += 1
             continue

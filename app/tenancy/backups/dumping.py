@@ -60,11 +60,14 @@ class Snapshot:
         return row[0], row[1], row[2], row[3]
 
     def files(self) -> dict[str, int]:
-        """Return size by digest of the hospital's files; none at revisions that know none."""
+        """Return size by digest of the files that the hospital keeps; none at revisions that know none."""
         if self.connection.execute("SELECT to_regclass('public.files')").fetchone() == (None,):
             return {}
         return {
-            row[0]: row[1] for row in self.connection.execute("SELECT sha256, max(size_bytes) FROM files GROUP BY 1")
+            row[0]: row[1]
+            for row in self.connection.execute(
+                "SELECT sha256, max(size_bytes) FROM files WHERE deleted_at IS NULL GROUP BY 1"
+            )
         }
 
     def size(self) -> int:

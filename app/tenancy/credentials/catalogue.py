@@ -48,6 +48,9 @@ MADE_BY_MIGRATIONS = (
     "vien_erase_patient",
     "vien_purge_expired",
     "vien_refuse_for_erased",
+    "vien_refuse_held_slot",
+    "vien_refuse_taken_slot",
+    "vien_erase_reminding",
 )
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)

@@ -6,6 +6,7 @@ Backups keep the key they were made under and are not encrypted anew; nor can be
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,13 +54,18 @@ class KeyUse:
         }
 
 
-def count_key_use() -> KeyUse:
-    """Count every sealed value of the centre and of every hospital, a few hospitals at a time."""
+def count_key_use(note: Callable[[int, int, str], None] = lambda _done, _total, _code: None) -> KeyUse:
+    """Count every sealed value of the centre and of every hospital, a few hospitals at a time.
+
+    `note` hears how many of how many hospitals are counted, and may raise to stop it.
+    """
     use = KeyUse(count_central(), archived=list_archived())
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="keys") as pool:
         codes = list_codes()
-        for code, found in zip(codes, pool.map(lambda code: _count_hospital(app, code), codes), strict=True):
+        counted = zip(codes, pool.map(lambda code: _count_hospital(app, code), codes), strict=True)
+        for number, (code, found) in enumerate(counted, start=1):
+            note(number, len(codes), code)
             if isinstance(found, str):
                 use.unreached[code] = found
                 continue
@@ -84,8 +90,7 @@ def count_central() -> Counts:
 @operation(COUNT_KEYS, title=_l("Count what is encrypted under which key"), takes_hospital=False)
 def count_keys(work: Work) -> dict[str, Any]:
     """Write into the ledger how many values are under which key."""
-    use = count_key_use()
-    work.progress(1, 1)
+    use = count_key_use(work.progress)
     if use.unreached:
         raise SomeFailed(len(list_codes()) - len(use.unreached), use.unreached)
     keyring = platform_keyring()

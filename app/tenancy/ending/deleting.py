@@ -39,12 +39,14 @@ from app.tenancy.ledger.kinds import operation
 from app.tenancy.ledger.performing import Work
 from app.tenancy.ledger.requests import UNFINISHED, request_operation
 from app.tenancy.models import (
+    ConfigurationApplied,
     DatabaseCluster,
     Hospital,
     HospitalAdministrator,
     HospitalDatabase,
     HospitalStatus,
     Operation,
+    OutboxConsumer,
     PatientIndexEntry,
     RetiredDatabase,
     RetiredLogin,
@@ -62,6 +64,15 @@ from app.tenancy.operations import (
 PREPARE, DELETE = "hospital.prepare_deletion", "hospital.delete"
 OUT_OF_SERVICE = (HospitalStatus.SUSPENDED, HospitalStatus.ARCHIVED)
 RETRY_SECONDS = 3600
+FORGOTTEN: tuple[Any, ...] = (
+    PatientIndexEntry,
+    SyncCursor,
+    SyncRun,
+    OutboxConsumer,
+    ConfigurationApplied,
+    HospitalAdministrator,
+    HospitalDatabase,
+)
 
 
 def request_deletion(actor: Actor, code: str, reason: str, *, destroy: bool = False, wake: bool = True) -> Operation:
@@ -241,7 +252,7 @@ def _forget(work: Work) -> dict[str, Any]:
     """Take out of the centre what it knew of the hospital's people, and the key to a database that is gone."""
     gone = {}
     with unit_of_work() as session:
-        for model in (PatientIndexEntry, SyncCursor, SyncRun, HospitalAdministrator, HospitalDatabase):
+        for model in FORGOTTEN:
             deleted = session.execute(sa.delete(model).where(model.hospital_id == work.hospital))
             gone[model.__tablename__] = int(getattr(deleted, "rowcount", 0))
         hospital = session.get_one(Hospital, work.hospital, with_for_update=True)

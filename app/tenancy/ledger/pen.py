@@ -7,6 +7,7 @@ cut takes away is a step done twice, which every step allows.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,12 +18,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.core.db import db
 from app.core.ids import new_id
+from app.core.live import publish
 from app.tenancy.ledger.errors import LeaseLost, OperationCancelled
 from app.tenancy.models import Operation, OperationState, OperationStep, StepState
 
 WITHOUT_WAITING_FOR_THE_DISK = sa.text("SET LOCAL synchronous_commit = off")
 NOW = sa.func.clock_timestamp()
 TAKEN_BACK = "taken back"
+TELL_EVERY_SECONDS = 0.5
 BEGIN_STEP = sa.text("""
 WITH held AS (
     UPDATE operations SET heartbeat_at = now(), done = 0, total = NULL, note = NULL
@@ -68,6 +71,7 @@ class Pen:
         self._id = operation_id
         self._runner = runner
         self._finished: tuple[str, dict[str, Any]] | None = None
+        self._told_at = float("-inf")
 
     def read_steps(self) -> dict[str, dict[str, Any]]:
         """Return the details of the steps that are done."""
@@ -94,6 +98,7 @@ class Pen:
         if row is None:
             raise LeaseLost
         self._finished = None
+        self._tell()
         if row.cancel_requested_at is not None:
             raise OperationCancelled
 
@@ -129,6 +134,7 @@ class Pen:
             )
             if written.rowcount:
                 self._write_finished(connection)
+        self._tell()
         return bool(written.rowcount)
 
     @contextmanager
@@ -137,6 +143,15 @@ class Pen:
             connection.execute(WITHOUT_WAITING_FOR_THE_DISK)
             self._write_finished(connection)
             yield connection
+        self._tell(seldom=True)
+
+    def _tell(self, *, seldom: bool = False) -> None:
+        """Tell the pages that follow the operation; of many notes some, since each page reads the present state."""
+        now = time.monotonic()
+        if seldom and now - self._told_at < TELL_EVERY_SECONDS:
+            return
+        self._told_at = now
+        publish("operations", hospital=None, key=self._id)
 
     def _keep_hold(self, connection: sa.Connection, values: dict[str, Any], *, stops: bool = True) -> None:
         kept = (

@@ -145,6 +145,7 @@ def perform(operation_id: UUID, listener: Listener | None = None) -> dict[str, A
 
 def _run(kind: OperationKind, work: Work) -> dict[str, Any]:
     try:
+        work.check()  # whoever cancelled before it began finds nothing begun
         result = kind.run(work) or {}
     except OperationCancelled:
         work.end(OperationState.CANCELLED)

@@ -1,6 +1,14 @@
 """The central history: which hospitals exist, where their databases are, and how they do. Nothing clinical."""
 
 from app.core.risks import Risk
+from app.tenancy.models.carrying import (
+    Configuration,
+    ConfigurationApplied,
+    OutboxConsumer,
+    Reconciliation,
+    UsageDay,
+)
+from app.tenancy.models.dead_letters import DeadLetter, DeadLetterState, LetterSource
 from app.tenancy.models.erasures import PatientErasure
 from app.tenancy.models.gateway import AddressAction, GatewayRule, IpAccessRule, SecurityConfig
 from app.tenancy.models.hospitals import (
@@ -67,7 +75,11 @@ __all__ = [
     "BackupPolicy",
     "BackupState",
     "CheckState",
+    "Configuration",
+    "ConfigurationApplied",
     "DatabaseCluster",
+    "DeadLetter",
+    "DeadLetterState",
     "DeletionCertificate",
     "GatewayRule",
     "Grouping",
@@ -80,6 +92,7 @@ __all__ = [
     "HospitalStatus",
     "IpAccessRule",
     "IsolationCheck",
+    "LetterSource",
     "LetterState",
     "MigrationRun",
     "MigrationState",
@@ -87,6 +100,7 @@ __all__ = [
     "OperationState",
     "OperationStep",
     "OperatorRole",
+    "OutboxConsumer",
     "PatientErasure",
     "PatientIndexEntry",
     "PlatformAuditEntry",
@@ -102,6 +116,7 @@ __all__ = [
     "PlatformSession",
     "PlatformUser",
     "PlatformUserPermission",
+    "Reconciliation",
     "RestoreRun",
     "RestoreState",
     "RetiredDatabase",
@@ -116,4 +131,5 @@ __all__ = [
     "SyncCursor",
     "SyncRun",
     "UptimeDay",
+    "UsageDay",
 ]

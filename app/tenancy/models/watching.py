@@ -42,6 +42,7 @@ class PatientIndexEntry(Identified, CentralModel):
     name_key_id: Mapped[str]
     source_version: Mapped[int] = mapped_column(sa.BigInteger, doc="version of the patient's row in the hospital")
     deactivated_at: Mapped[datetime | None]
+    merged_into: Mapped[UUID | None] = mapped_column(doc="the patient of the same hospital who this one is")
 
     __table_args__ = (sa.UniqueConstraint("hospital_id", "patient_id"),)
 

@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core import clock
 from app.core.db import db
-from app.core.queue_state import list_queue_states
+from app.core.keys import PLATFORM
+from app.core.queue_state import QueueState, count_jobs, list_queue_states
 from app.tenancy.credentials.isolation import find_latest_check
+from app.tenancy.dead_letters import count_open
 from app.tenancy.fleet import Condition, list_all
 from app.tenancy.health.central import central_answers
 from app.tenancy.health.reading import SERVICE
@@ -40,6 +42,8 @@ OF_SERVICE = (
     ("vien_service_free_bytes", "Room that is left in the backup store.", "free_bytes"),
 )
 
+MOST_COUNTS = 4_000  # hospitals by outcomes
+
 
 class PlatformFigures(Collector):
     """Asks when it is asked; what cannot be said now is left out."""
@@ -54,19 +58,57 @@ class PlatformFigures(Collector):
             yield from _checks()
             yield from _operations()
             yield from _isolation()
+            yield from _dead_letters()
 
 
 def _queues() -> Iterator[Metric]:
     states = list_queue_states()
     yield _gauge("vien_redis_up", "Whether Redis answers.", float(states is not None))
+    if states is None:
+        return
+    yield from _by_queue(states)
+    yield from _by_lane(states)
+    ended = CounterMetricFamily("vien_jobs", "Jobs that ended, since Redis began.", labels=("hospital", "outcome"))
+    for (lane, outcome), count in sorted((count_jobs() or {}).items())[:MOST_COUNTS]:
+        ended.add_metric((lane, outcome), count)
+    yield ended
+
+
+def _by_queue(states: list[QueueState]) -> Iterator[Metric]:
     depth = GaugeMetricFamily("vien_queue_jobs", "Jobs that wait.", labels=("queue",))
     age = GaugeMetricFamily("vien_queue_oldest_age_seconds", "How long the first has waited.", labels=("queue",))
-    for state in states or ():
+    running = GaugeMetricFamily("vien_queue_running", "Jobs that a worker has.", labels=("queue",))
+    workers = GaugeMetricFamily("vien_queue_workers", "Workers that were heard of lately.", labels=("queue",))
+    for state in states:
         depth.add_metric((state.name,), state.waiting)
         age.add_metric((state.name,), state.oldest_seconds or 0.0)
-    if states is not None:
-        yield depth
-        yield age
+        running.add_metric((state.name,), state.running)
+        workers.add_metric((state.name,), state.workers)
+    yield from (depth, age, running, workers)
+
+
+def _by_lane(states: list[QueueState]) -> Iterator[Metric]:
+    waiting: Counter[str] = Counter()
+    ages: dict[str, float] = {}
+    for lane in (lane for state in states for lane in state.lanes):
+        name = lane.hospital or PLATFORM
+        waiting[name] += lane.waiting
+        ages[name] = max(ages.get(name, 0.0), lane.oldest_seconds or 0.0)
+    depth = GaugeMetricFamily("vien_hospital_queue_jobs", "Jobs of a hospital that wait.", labels=("hospital",))
+    age = GaugeMetricFamily(
+        "vien_hospital_queue_oldest_age_seconds", "How long the first has waited.", labels=("hospital",)
+    )
+    for name, count in waiting.most_common(MOST_HOSPITALS):
+        depth.add_metric((name,), count)
+        age.add_metric((name,), ages[name])
+    yield from (depth, age)
+
+
+def _dead_letters() -> Iterator[Metric]:
+    letters = GaugeMetricFamily("vien_dead_letters", "Work that was given up and is open.", labels=("hospital",))
+    for code, count in count_open().items():
+        letters.add_metric((code or PLATFORM,), count)
+    yield letters
 
 
 def _hospitals() -> Iterator[Metric]:

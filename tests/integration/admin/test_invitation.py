@@ -29,6 +29,8 @@ class Postman:
     def __init__(self) -> None:
         self.letters: list[Letter] = []
 
+    name = "postman"
+
     def send(self, letter: Letter, commit: object) -> Outcome:
         commit()  # type: ignore[operator]
         self.letters.append(letter)

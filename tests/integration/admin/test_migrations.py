@@ -17,10 +17,10 @@ from app.tenancy.upgrading.errors import SomeNotMigrated
 from app.tenancy.upgrading.single import request_migration
 from tests.support.client import CheckingClient
 from tests.support.platform import ACTOR, Platform
+from tests.support.revisions import IN_THE_WAY, NEW, OLD, REASON
 
 SignIn = Callable[..., CheckingClient]
 PAGE = "/admin/fleet/migrations"
-OLD, NEW = "h009", "h010"
 FACTS = {
     "to": NEW, "canary": "", "canary_count": "1", "waves": "50%", "budget": "1", "parallel": "2",
     "lock_milliseconds": "500", "statement_minutes": "10", "only": "", "leave_out": "",
@@ -96,13 +96,13 @@ def test_one_in_quarantine_is_shown_with_the_reason_and_let_out(
     app: Flask, platform: Platform, behind: tuple[str, ...], sign_in_operator: SignIn
 ) -> None:
     with platform.admin("gamma") as connection:
-        connection.execute("SET ROLE vien_owner; CREATE VIEW busy_times AS SELECT 1 AS n")
+        connection.execute(IN_THE_WAY)
     operator = sign_in_operator()
     operator.submit(PAGE, FACTS | {"canary": "delta"})
     wanted = newest(app, "fleet.migrate")
     with app.app_context(), pytest.raises(SomeNotMigrated):
         perform(wanted)
-    reason = "relation &#34;busy_times&#34; already exists"
+    reason = REASON.replace('"', "&#34;")
     assert reason in operator.get(f"{PAGE}/{wanted}").get_data(as_text=True)
     assert reason in operator.get(PAGE).get_data(as_text=True)
     assert reason in operator.get("/admin/hospitals/gamma/schema").get_data(as_text=True)

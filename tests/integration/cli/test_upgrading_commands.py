@@ -23,9 +23,9 @@ from app.tenancy.models import MigrationRun, MigrationState, Operation, Operatio
 from app.tenancy.upgrading import running
 from tests.integration.cli.test_hospital_commands import run
 from tests.support.platform import Platform
+from tests.support.revisions import HOLD_UP, IN_THE_WAY, MADE, NEW, OLD, OUT_OF_THE_WAY, REASON
 
 ROOT = Path(__file__).parents[3]
-OLD, NEW = "h009", "h010"
 FLEET = ("gamma", "delta", "epsilon")
 
 
@@ -81,15 +81,15 @@ def test_one_that_fails_ends_with_its_own_exit_code_and_is_let_out_of_quarantine
     app: Flask, platform: Platform, fleet: tuple[str, ...]
 ) -> None:
     with platform.admin("delta") as connection:
-        connection.execute("SET ROLE vien_owner; CREATE VIEW busy_times AS SELECT 1 AS n")
+        connection.execute(IN_THE_WAY)
     result = run(app, "fleet", "migrate", "--canary", "gamma", "--budget", "1")
     assert result.exit_code == 4
     assert "delta" in result.stderr
     assert "flask fleet quarantine clear CODE" in result.stderr
-    assert status(app)["quarantined"]["delta"].startswith('relation "busy_times" already exists')
+    assert status(app)["quarantined"]["delta"].startswith(REASON)
     assert "delta" in run(app, "fleet", "quarantine", "list").stdout
     with platform.admin("delta") as connection:
-        connection.execute("DROP VIEW busy_times")
+        connection.execute(OUT_OF_THE_WAY)
     assert run(app, "fleet", "quarantine", "clear", "delta").exit_code == 0
     assert run(app, "fleet", "quarantine", "clear", "delta").exit_code == 1
     assert run(app, "fleet", "migrate").exit_code == 0
@@ -105,7 +105,7 @@ def test_a_dry_run_changes_nothing(app: Flask, platform: Platform, fleet: tuple[
     assert NEW in run(app, "fleet", "migrate", "--dry-run").stderr
     tried = run(app, "fleet", "migrate", "--dry-run", "--clone", "gamma", "--json")
     assert tried.exit_code == 0, tried.stderr
-    assert json.loads(tried.stdout)["changed"] == {}
+    assert json.loads(tried.stdout)["changed"] == {table: [None, 0] for table in MADE}
     assert status(app) == before
 
 
@@ -154,7 +154,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(app: Flask, platform: Platfo
     options = ["--canary", "delta", "--parallel", "1", "--wave", "1", "--lock-timeout", "60s"]
     environment = {**os.environ, **platform.environment()}
     with platform.admin("gamma") as holder, holder.transaction():
-        holder.execute("LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
+        holder.execute(HOLD_UP)
         with subprocess.Popen([*words, *options], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
             try:
                 wait_for_states(app, {MigrationState.SUCCEEDED: 2, MigrationState.RUNNING: 1})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from rq import cron
 from rq.cron import CronScheduler
+from rq.utils import now
 
 from app.core.queue import QUEUES, enqueue, queue_named, verify
 from app.jobs.lease import Lease
@@ -40,6 +43,24 @@ def test_two_schedulers_ask_for_everything_once(app: Flask, queue_server: QueueS
         finally:
             first._lease.release()
             second._lease.release()
+
+
+def test_a_clock_that_is_moved_neither_stops_the_schedule_nor_doubles_it(
+    app: Flask, queue_server: QueueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = timedelta(0)
+    monkeypatch.setattr(cron, "now", lambda: now() + moved)
+    with app.app_context():
+        scheduler = Scheduler()
+        try:
+            for moved in (timedelta(0), timedelta(days=-30), timedelta(days=30)):
+                for _ in range(2):
+                    scheduler.tick()
+                assert set(asked(app).values()) == {1}, moved
+                assert sum(asked(app).values()) == len(cron_jobs()), moved
+                app.extensions["redis"].flushdb()
+        finally:
+            scheduler._lease.release()
 
 
 def queue_server_connection(app: Flask):
@@ -77,11 +98,10 @@ def test_a_round_wakes_only_what_is_due(
         register()
     drain()
     with app.app_context():
-        wake_hospitals(5)
-        assert asked(app) == {"sync_hospital": 1}  # beta has never been heard
+        wake_hospitals(15)
+        assert asked(app) == {"sync_hospital": 1, "hand_down": 2}  # beta has never been heard
     drain()
     with app.app_context():
-        wake_hospitals(5)
         wake_hospitals(15)
         assert asked(app) == {}
         wake_hospitals(86_400)
@@ -112,9 +132,9 @@ def test_the_schedule_can_be_listed(app: Flask) -> None:
     rows = {row["job"]: row for row in map(json.loads, result.output.splitlines())}
     assert rows["sync_hospital"] == {
         "job": "sync_hospital",
-        "seconds": 5,
+        "seconds": 15,
         "where": "each hospital",
-        "when": "Where events wait, or nothing was heard for five minutes",
+        "when": "Where events wait for the centre or for a consumer, or nothing was heard for five minutes",
     }
     assert {"check_health", "sweep_operations", "send_due_reminders", "deliver_messages"} <= set(rows)
 
@@ -144,5 +164,5 @@ def test_a_hospital_is_synced_by_hand_without_a_worker(app: Flask, bound, alpha:
     with bound(alpha):
         register()
     result = app.test_cli_runner().invoke(args=["hospital", "sync", alpha, *(["--full"] if full else [])])
-    assert result.output.strip() == f"alpha\t1 {'patients' if full else 'events'}"
+    assert result.stdout.strip() == f"alpha\t1 {'patients' if full else 'events'}"
     assert app.test_cli_runner().invoke(args=["hospital", "sync", "nowhere"]).exit_code == 1

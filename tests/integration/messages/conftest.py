@@ -1,10 +1,12 @@
-"""A real SMTP server that keeps what it accepts, and refuses, hangs or hangs up when told."""
+"""Real servers for messages: an SMTP sink and the loopback SMS gateway, which refuse, hang or hang up when told."""
 
 from __future__ import annotations
 
 import asyncio
 import email
+import json
 import socket
+import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
@@ -13,8 +15,16 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from flask import Flask
+from werkzeug.serving import make_server
 
+from app.cli.loopback.box import Box
+from app.cli.loopback.gateway import Places, make_gateway
+from app.config import GatewaySettings
 from app.domain.messages.channels import Smtp
+from app.domain.messages.gateways import HttpSms
+
+HOOK_SECRET = "a secret of this test's platform"
 
 
 class Sink:
@@ -76,3 +86,45 @@ def smtp_server() -> Iterator[SmtpServer]:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+class SmsServer:
+    """The loopback gateway behind its address, and what it has taken."""
+
+    def __init__(self, box: Box, port: int, hospitals: str) -> None:
+        self.box = box
+        self.port = port
+        self.places = Places(hospitals, HOOK_SECRET, hang_seconds=1.5)
+
+    def settings(self, **changes: Any) -> GatewaySettings:
+        names = ("to", "text", "sender", "reference", "hospital")
+        body = json.dumps({name: "{" + name + "}" for name in names})
+        return GatewaySettings(**{"url": f"http://127.0.0.1:{self.port}/send", "body": body, "cost": 350, **changes})
+
+    def channel(self, **changes: Any) -> HttpSms:
+        return HttpSms(self.settings(**changes), credential="key", sender="VIEN", allow_private=True)
+
+
+@pytest.fixture
+def sms_server(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmsServer]:
+    """The loopback gateway, configured as the platform's, calling back the application over real sockets."""
+    box = Box()
+    web = make_server("127.0.0.1", 0, app, threaded=True)
+    server = SmsServer(box, 0, f"http://127.0.0.1:{web.port}")
+    loopback = make_server("127.0.0.1", 0, make_gateway(server.places, box), threaded=True)
+    server.port = loopback.port
+    settings = app.extensions["settings"].model_copy(
+        update={"sms_gateway": server.settings(), "sms_hook_secret": HOOK_SECRET, "private_gateways": True}
+    )
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    threads = [threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True) for one in (web, loopback)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield server
+    finally:
+        for one in (web, loopback):
+            one.shutdown()
+            one.server_close()
+        for thread in threads:
+            thread.join()

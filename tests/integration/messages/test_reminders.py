@@ -14,15 +14,10 @@ from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.audit.models import AccessEntry
+from app.domain.messages.due_reminders import have_reminders_due, queue_due_reminders
 from app.domain.messages.models import AppointmentReminder, Channel, MessageState, OutboundMessage, ReminderState
 from app.domain.messages.queries import count_messages, list_messages, list_reminders
-from app.domain.messages.reminders import (
-    cancel_reminders,
-    have_reminders_due,
-    plan_reminders,
-    queue_confirmation,
-    queue_due_reminders,
-)
+from app.domain.messages.reminders import cancel_reminders, plan_reminders, queue_confirmation
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital
 from tests.factories import make_appointment, make_patient, make_patient_user

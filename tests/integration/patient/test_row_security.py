@@ -82,7 +82,7 @@ def test_what_a_patients_transactions_may_do_is_little(app: Flask, platform: Pla
     for table, right in rows(platform, RIGHTS):
         rights.setdefault(right, set()).add(table)
     assert set(rights) <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
-    assert rights.get("DELETE", set()) <= {"passkeys", "recovery_codes"}
+    assert rights.get("DELETE", set()) <= {"passkeys", "recovery_codes", "push_subscriptions"}
     for table in ("patients", "medical_records", "prescriptions", "vital_signs", "staff_users", "roles"):
         assert table not in rights["INSERT"] | rights["UPDATE"], table
     for table in ("sessions", "alerts", "alert_rules", "permissions", "support_grants", "breaches", "legal_holds"):

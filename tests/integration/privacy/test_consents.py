@@ -14,8 +14,9 @@ from flask import Flask
 from app.core import clock
 from app.core.db import db
 from app.domain.messages.delivery import deliver_due
+from app.domain.messages.due_reminders import queue_due_reminders
 from app.domain.messages.models import AppointmentReminder, Channel, OutboundMessage, ReminderState
-from app.domain.messages.reminders import plan_reminders, queue_confirmation, queue_due_reminders
+from app.domain.messages.reminders import plan_reminders, queue_confirmation
 from app.domain.patients.models import Patient
 from app.domain.privacy.consents import (
     PHOTOS,

@@ -13,11 +13,19 @@ from app.tenancy.binding import bind_hospital
 from app.tenancy.errors import HospitalAlreadyBound
 
 APP = Path(__file__).parents[3] / "app"
-# What the centre may know of a patient: keyed digests, a sealed name, ids, and how something went.
+# What the centre may know of a patient: keyed digests, a sealed name, ids, counts, and how something went.
 KNOWN_TO_THE_CENTRE = {
     "patient_index": {
         "id", "patient_global_id", "hospital_id", "patient_id", "cccd_index", "bhyt_index", "phone_index",
-        "email_index", "name_ciphertext", "name_nonce", "name_key_id", "source_version", "deactivated_at",
+        "email_index", "name_ciphertext", "name_nonce", "name_key_id", "source_version", "deactivated_at", "merged_into",
+    },
+    "reconciliations": {
+        "id", "hospital_id", "asked_by", "status", "started_at", "finished_at", "patients", "ranges",
+        "ranges_differing", "missing", "different", "surplus", "mended", "checksum", "error",
+    },
+    "usage_daily": {
+        "hospital_id", "day", "source_position", "active_staff", "active_patients", "patients_registered",
+        "appointments", "visits_completed", "looks", "changes", "storage_bytes", "told_at",
     },
     "erasures": {"hospital_id", "patient_id", "kind", "erased_at"},
 }  # fmt: skip

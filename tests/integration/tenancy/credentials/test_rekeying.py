@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from app.config import GatewaySettings
 from app.core.blobs import file_store
 from app.core.crypto import Keyring, Sealed
 from app.core.db import db
@@ -20,6 +21,8 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.identity import totp
 from app.domain.identity.models import StaffUser
 from app.domain.identity.operators import create_operator
+from app.domain.messages.gateway_store import save_channel
+from app.domain.messages.models import Channel
 from app.tenancy.binding import bind_hospital, tenancy
 from app.tenancy.credentials import rekeying
 from app.tenancy.credentials.errors import SomeFailed
@@ -239,6 +242,8 @@ def seal_one_of_each(code: str, bound: Callable[[str], Any], keyring: Keyring) -
     with bound(code):
         totp.enrol(keyring, make_staff("nurse"), SECRET)
         totp.enrol(keyring, make_patient_user(make_patient()), SECRET)
+        gateway = GatewaySettings(url="https://93.184.216.34/send")
+        save_channel(ACTOR, Channel.SMS, 0, enabled=True, gateway=gateway, credential="a gateway's key")
     file_store().put(hospital_id, [CONTENT])
 
 

@@ -22,10 +22,9 @@ from app.tenancy.upgrading.planning import FleetRequest
 from app.tenancy.upgrading.running import request_fleet_migration
 from app.tenancy.upgrading.single import request_migration
 from tests.support.platform import ACTOR, Platform
+from tests.support.revisions import NEW, OLD
 
-OLD, NEW = "h009", "h010"
 FLEET = ("gamma", "delta", "epsilon", "zeta", "theta", "iota")
-IN_THE_WAY = "SET ROLE vien_owner; CREATE VIEW busy_times AS SELECT 1 AS n"
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bring(app: Flask) -> Callable[[str, str], dict[str, Any]]:
-    """`bring("alpha", "h009")`: a hospital at another revision."""
+    """`bring("alpha", OLD)`: a hospital at another revision."""
 
     def to(code: str, revision: str) -> dict[str, Any]:
         with app.app_context():
@@ -128,12 +127,12 @@ def _forget() -> None:
     scripts.list_revisions.cache_clear()
 
 
-HEADER = '''"""Try something."""
+HEADER = f'''"""Try something."""
 import sqlalchemy as sa
 from alembic import op
 from app.tenancy.upgrading.concurrently import create_index_concurrently
 revision = "h901"
-down_revision = "h010"
+down_revision = "{NEW}"
 branch_labels = None
 depends_on = None
 '''

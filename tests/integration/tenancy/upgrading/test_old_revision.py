@@ -26,9 +26,9 @@ from app.web.security import limiter
 from tests import factories
 from tests.factories.people import department_id
 from tests.integration.hospital.pages import fields_of
-from tests.integration.tenancy.upgrading.conftest import OLD
 from tests.support.client import CheckingClient
 from tests.support.platform import Platform
+from tests.support.revisions import OLD
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 STAFF, PATIENT = "/h/gamma/hospital", "/h/gamma/patient"

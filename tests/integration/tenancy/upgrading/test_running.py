@@ -19,8 +19,8 @@ from app.tenancy.queries import get_hospital
 from app.tenancy.upgrading import working
 from app.tenancy.upgrading.errors import MigrationStopped, MigrationUnderWay, SomeNotMigrated
 from app.tenancy.upgrading.quarantine import clear_quarantine
-from tests.integration.tenancy.upgrading.conftest import IN_THE_WAY, NEW, OLD
 from tests.support.platform import ACTOR, Platform
+from tests.support.revisions import HOLD_UP, IN_THE_WAY, NEW, OLD, OUT_OF_THE_WAY, REASON
 
 Ask = Callable[..., UUID]
 Revisions = Callable[[], dict[str, str]]
@@ -61,7 +61,7 @@ def test_one_that_fails_is_as_before_and_in_quarantine_and_the_others_are_done(
     with platform.admin("theta") as connection:
         connection.execute(IN_THE_WAY)
     wanted = ask(canary=("delta",), budget="1")
-    with pytest.raises(SomeNotMigrated, match=r'theta: relation "busy_times" already exists') as failed:
+    with pytest.raises(SomeNotMigrated, match=f"theta: {REASON}") as failed:
         perform(wanted)
     assert not isinstance(failed.value, MigrationStopped)
     assert (failed.value.done, failed.value.failed) == (5, 1)
@@ -129,7 +129,7 @@ def test_a_long_transaction_in_one_hospital_holds_nobody_else_up(
 ) -> None:
     wanted = ask(canary=("zeta",), lock_timeout_ms=100, tries=2, budget="1")
     with platform.admin("iota") as holder, holder.transaction():
-        holder.execute("LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
+        holder.execute(HOLD_UP)
         with pytest.raises(SomeNotMigrated, match=r"iota: .*lock timeout"):
             perform(wanted)
         assert states(wanted)["iota"] is MigrationState.FAILED
@@ -201,4 +201,4 @@ def test_it_is_cancelled_between_two_hospitals(
 
 def mend(platform: Platform, code: str) -> None:
     with platform.admin(code) as connection:
-        connection.execute("DROP VIEW busy_times")
+        connection.execute(OUT_OF_THE_WAY)

@@ -20,8 +20,8 @@ from app.tenancy.schema import upgrade
 from app.tenancy.upgrading.errors import MigrationFailed, NoWayDown, UnknownRevision
 from app.tenancy.upgrading.quarantine import put_in_quarantine
 from app.tenancy.upgrading.state import list_runs_of, verify_revisions
-from tests.integration.tenancy.upgrading.conftest import IN_THE_WAY, NEW, OLD
 from tests.support.platform import ACTOR, Platform
+from tests.support.revisions import IN_THE_WAY, MADE_FIRST, NEW, OLD, OUT_OF_THE_WAY
 
 FAR = "h006"
 
@@ -81,9 +81,9 @@ def test_one_that_fails_is_as_before(platform: Platform, context: Flask, bring: 
         bring("gamma", NEW)
     assert revisions()["gamma"] == OLD
     with platform.admin("gamma") as connection:
-        made = connection.execute("SELECT to_regproc('vien_current_patient')").fetchone()
+        made = connection.execute("SELECT to_regclass(%s)", (MADE_FIRST,)).fetchone()
         assert made == (None,), "nothing is half done"
-        connection.execute("DROP VIEW busy_times")
+        connection.execute(OUT_OF_THE_WAY)
     with unit_of_work():
         put_in_quarantine(ACTOR, get_hospital("gamma").id, "a test")
     bring("gamma", NEW)
@@ -103,7 +103,7 @@ def test_a_database_of_somebody_else_is_not_touched(platform: Platform, context:
 
 def test_asking_the_databases_corrects_the_register(platform: Platform, context: Flask, alpha: str, beta: str) -> None:
     with platform.admin() as connection:
-        connection.execute("UPDATE hospitals SET schema_revision = 'h009' WHERE code = 'alpha'")
+        connection.execute("UPDATE hospitals SET schema_revision = %s WHERE code = 'alpha'", (OLD,))
     with platform.cluster.connect() as connection, closed(connection, platform.databases[beta]):
         wrong, away = verify_revisions()
     assert wrong == {alpha: (OLD, NEW)}

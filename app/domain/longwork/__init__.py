@@ -1,0 +1,1 @@
+"""A hospital's own long work (exports, imports, mass acts): asked for, performed batch by batch, followed, fetched."""

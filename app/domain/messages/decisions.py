@@ -1,0 +1,81 @@
+"""What only a person decides: whether a message of which nobody knows is sent again, or taken as delivered."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.core import clock
+from app.core.actor import Actor
+from app.core.after_commit import after_commit
+from app.core.db import db
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _l
+from app.core.queue import enqueue
+from app.domain.audit.operations import record_change
+from app.domain.messages.models import MessageEvent, MessageState, OutboundMessage
+from app.domain.messages.operations import NOT_STANDING
+from app.tenancy.binding import bound_hospital
+
+SENT_AGAIN_FROM = frozenset({MessageState.UNKNOWN, MessageState.FAILED})
+
+
+class NotToBeDecided(Conflict):
+    title = _l("There is nothing to decide about this message")
+    default_message = _l("Its state has changed in the meantime, or what it says is not kept any more.")
+    remedy = _l("Look at the message again.")
+
+
+def may_be_sent_again(message: OutboundMessage) -> bool:
+    """Tell whether a person may have a message sent once more: it has its words, and what it is about stands."""
+    return (
+        message.state in SENT_AGAIN_FROM and bool(message.body and message.recipient) and message.error != NOT_STANDING
+    )
+
+
+def send_again(actor: Actor, message_id: UUID) -> None:
+    """Have a message sent once more although it may have arrived; raises NotToBeDecided."""
+    message = _hold(message_id)
+    if not may_be_sent_again(message):
+        raise NotToBeDecided
+    before = message.state
+    message.state, message.attempts, message.next_attempt_at = MessageState.QUEUED, 0, clock.now()
+    message.error = None
+    _decide(actor, message, "message.send_again", before)
+    code = bound_hospital().code
+    after_commit(lambda: enqueue("deliver_messages", hospital=code))
+
+
+def take_as_delivered(actor: Actor, message_id: UUID) -> None:
+    """Say that a message of which nobody knows has arrived, such as after a call; raises NotToBeDecided."""
+    message = _hold(message_id)
+    if message.state is not MessageState.UNKNOWN:
+        raise NotToBeDecided
+    now = clock.now()
+    message.state, message.delivered_at, message.sent_at = MessageState.DELIVERED, now, message.sent_at or now
+    _decide(actor, message, "message.take_as_delivered", MessageState.UNKNOWN)
+
+
+def _hold(message_id: UUID) -> OutboundMessage:
+    query = sa.select(OutboundMessage).where(OutboundMessage.id == message_id).with_for_update()
+    message = db.session.scalars(query).one_or_none()
+    if message is None:
+        raise NotFound
+    return message
+
+
+def _decide(actor: Actor, message: OutboundMessage, action: str, before: MessageState) -> None:
+    message.updated_by = actor.id
+    db.session.add(
+        MessageEvent(message_id=message.id, at=clock.now(), state=message.state, source="person", actor_name=actor.name)
+    )
+    db.session.flush()
+    record_change(
+        actor,
+        action,
+        subject_type="message",
+        subject_id=message.id,
+        patient_id=message.patient_id,
+        changes={"state": [before.value, message.state.value]},
+    )

@@ -1,0 +1,1 @@
+"""What staff are told inside the portal: a bell, and a list."""

@@ -1,0 +1,1 @@
+"""Who waits, who is called, and the screens that show it."""

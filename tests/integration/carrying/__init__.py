@@ -1,0 +1,1 @@
+"""What carries events between hospitals, their consumers and the centre."""
