@@ -11,9 +11,9 @@ from flask import Flask
 
 from app.core.db import db
 from app.domain.security.models import HospitalSecurityEvent
-from app.web.security import limiter
 from tests.integration.gateway.conftest import Rules
 from tests.support.client import CheckingClient
+from tests.support.limits import limiter_kept
 
 URL = "/h/alpha/patient/sign-in"
 
@@ -86,10 +86,9 @@ def test_who_is_limited_is_written_down_once(app: Flask, alpha: str, rules: Rule
 
 @pytest.fixture
 def without_redis(made_with: Callable[..., Flask]) -> Iterator[Flask]:
-    """An application whose Redis refuses every connection. The limiter is one for all, so it is put back afterwards."""
-    kept = dict(vars(limiter))
-    yield made_with(redis_url="redis://127.0.0.1:1/0")
-    vars(limiter).update(kept)
+    """An application whose Redis refuses every connection."""
+    with limiter_kept():
+        yield made_with(redis_url="redis://127.0.0.1:1/0")
 
 
 def test_without_redis_rules_come_from_the_database_and_limits_hold(

@@ -24,6 +24,7 @@ from app.domain.identity.roles import _renew_sessions
 from app.domain.identity.sessions import end_session
 from app.tenancy.binding import bind_hospital, tenancy
 from app.web.live import hold_streams
+from tests.support.limits import limiter_kept
 from tests.support.platform import Platform
 from tests.support.streams import Reader, StreamProcess, cookies_of, stream_process, until
 
@@ -61,7 +62,8 @@ def stage(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "STREAM_LIMIT": str(MOST),
             "STREAMS_PER_PERSON": str(MOST - 2),
         }
-        teller = platform.make_app(redis_url=services.redis_url)
+        with limiter_kept():
+            teller = platform.make_app(redis_url=services.redis_url)
         with stream_process(environment) as streams:
             yield Stage(environment, services, teller, streams)
         with teller.app_context():

@@ -17,7 +17,8 @@ APP = Path(__file__).parents[3] / "app"
 KNOWN_TO_THE_CENTRE = {
     "patient_index": {
         "id", "patient_global_id", "hospital_id", "patient_id", "cccd_index", "bhyt_index", "phone_index",
-        "email_index", "name_ciphertext", "name_nonce", "name_key_id", "source_version", "deactivated_at", "merged_into",
+        "email_index", "name_ciphertext", "name_nonce", "name_key_id", "source_version", "deactivated_at",
+        "merged_into",
     },
     "reconciliations": {
         "id", "hospital_id", "asked_by", "status", "started_at", "finished_at", "patients", "ranges",

@@ -12,8 +12,8 @@ from redis import Redis
 
 from app.core.db import db
 from app.tenancy.binding import tenancy
-from app.web.security import limiter
 from tests.support.client import CheckingClient
+from tests.support.limits import limiter_kept
 from tests.support.platform import Platform
 
 URL = "/h/alpha/hospital/sign-in"
@@ -25,11 +25,10 @@ def tries(browser: CheckingClient, names: list[str], url: str = URL) -> list[int
 
 @pytest.fixture
 def without_redis(app: Flask, platform: Platform) -> Iterator[Flask]:
-    """An application whose Redis refuses every connection. The limiter is one for all, so it is put back afterwards."""
-    kept = dict(vars(limiter))
-    made = platform.make_app(redis_url="redis://127.0.0.1:1/0")
-    yield made
-    vars(limiter).update(kept)
+    """An application whose Redis refuses every connection."""
+    with limiter_kept():
+        made = platform.make_app(redis_url="redis://127.0.0.1:1/0")
+        yield made
     with made.app_context():
         tenancy().engines.dispose()
         db.engine.dispose()
