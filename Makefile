@@ -10,7 +10,9 @@ PORT ?= 8000
 export PORT
 
 # The tests in parallel. A browser drives the application in real time and is not disturbed by other tests.
-WORKERS ?= 2
+# More than the cores: many tests wait for processes that they started or killed.
+WORKERS ?= 3
+BROWSERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run worker totp db test sure lint types check-tests check-given isolation chromium pgbouncer fix bench audit lock reset
@@ -60,7 +62,7 @@ types: setup-dev ## Check the types
 
 check-tests: setup-dev chromium pgbouncer
 	@PGBOUNCER="$$(scripts/ensure-pgbouncer)" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not browser"
-	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -m browser
+	@CHROMIUM="$$(scripts/ensure-chromium)" $(BIN)/python -m pytest -n $(BROWSERS) --dist loadgroup -m browser
 
 isolation: setup-dev ## Prove that hospitals and people are kept apart: five gates, with what they covered
 	@ISOLATION_LONG=1 $(BIN)/python -m pytest tests/isolation -q -n $(WORKERS) --dist loadgroup

@@ -58,7 +58,7 @@ def test_htmx_is_the_pinned_version() -> None:
 def test_every_style_and_script_reaches_a_page() -> None:
     bundled = {part for parts in BUNDLES.values() for part in parts}
     sources = {path.relative_to(SOURCE).as_posix() for kind in ("css", "js") for path in (SOURCE / kind).iterdir()}
-    assert sources - bundled == {"js/passkeys.js", "js/shortcuts.js"}
+    assert sources - bundled == {"js/passkeys.js", "js/push.js", "js/push-worker.js", "js/shortcuts.js"}
 
 
 def test_every_asset_that_a_template_names_exists() -> None:

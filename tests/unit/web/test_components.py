@@ -84,9 +84,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     CSRFProtect(application)
     init_assets(application)
     register_components(application)
-    views = ("index", "account", "sign_out")
+    application.jinja_env.globals["live_url"] = str
+    views = ("index", "account", "sign_out", "live")
     names = [f"{portal}.{view}" for portal in ("admin", "hospital", "patient") for view in views]
-    for endpoint in (*names, "web.set_locale", "hospital.search"):
+    for endpoint in (*names, "web.set_locale", "hospital.search", "hospital.notices_bell", "hospital.notices_index"):
         application.add_url_rule(f"/{endpoint}", endpoint, lambda: "", methods=["GET", "POST"])
     return application
 
