@@ -126,17 +126,6 @@ class Platform:
         with self.cluster.connect(self.databases[code] if code else self.central_name) as connection:
             yield connection
 
-    def connections(self) -> set[int]:
-        """Return the server processes that serve the application in its hospitals' databases, whoever asked."""
-        with self.cluster.connect() as connection:
-            return {
-                row[0]
-                for row in connection.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE datname = ANY (%s) AND usename <> current_user",
-                    ([*self.databases.values()],),
-                )
-            }
-
     def rows_of(self, code: str) -> dict[str, int]:
         """Return the tables of a hospital that tests fill and that are not empty, with their row counts."""
         with self.admin(code) as connection:
