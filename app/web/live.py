@@ -84,6 +84,7 @@ def hold_streams(app: Flask) -> Hub:
         check_seconds=settings.stream_check_seconds,
     )
     app.extensions["live_hub"] = hub
+    app.after_request(_let_own_pages_read)  # refusals, too: a page that may not read them cannot tell them from a fault
     return hub
 
 
@@ -131,7 +132,7 @@ def stream_to(holder: Holder, topics: frozenset[str]) -> Response:
     began_at = hub.replay(stream, after)
     response = Response(_Frames(hub, stream, began_at), mimetype="text/event-stream")
     response.headers.update(HEADERS)
-    return _let_own_pages_read(response)
+    return response
 
 
 class _Frames:
