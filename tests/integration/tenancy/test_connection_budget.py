@@ -24,7 +24,7 @@ from tests.factories import make_patient
 from tests.integration.web.probe import make_probe
 from tests.support.platform import Platform
 
-BUDGET, THREADS, HOSPITALS, TURNS = 8, 8, 30, 25
+BUDGET, THREADS, HOSPITALS, TURNS, LOOKS = 8, 8, 30, 25, 100
 
 
 class Count(threading.Thread):
@@ -96,8 +96,9 @@ def test_thirty_hospitals_are_served_by_eight_threads_over_eight_connections(pla
     databases = [platform.central_name, *(platform.databases[code] for code in codes)]
 
     def rotate(thread: int) -> int:
-        choose, done = random.Random(thread), 0
-        for _ in range(TURNS):
+        choose, done, turns = random.Random(thread), 0, 0
+        while turns < TURNS or (count.is_alive() and count.samples < LOOKS):
+            turns += 1
             for code in choose.sample(codes, 3):
                 with contextlib.suppress(ZeroDivisionError):
                     visit(narrow, code, write=choose.random() < 0.2)
@@ -108,8 +109,8 @@ def test_thirty_hospitals_are_served_by_eight_threads_over_eight_connections(pla
 
     with Count(platform, databases) as count, ThreadPoolExecutor(THREADS) as pool:
         done = sum(pool.map(rotate, range(THREADS)))
-    assert done == THREADS * TURNS * 3
-    assert count.samples > 100
+    assert done >= THREADS * TURNS * 3
+    assert count.samples >= LOOKS
     assert 3 < count.most <= BUDGET
     with narrow.app_context():
         facts = tenancy().engines.statistics()
