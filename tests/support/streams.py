@@ -148,7 +148,7 @@ def cookies_of(browser: Any, address: str) -> str:
     return "; ".join(f"{c.key}={c.value}" for c in found if parts.path.startswith(c.path))
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 10) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Return the first true answer of a condition; fail when it does not come in time."""
     limit = time.monotonic() + seconds
     while not (answer := condition()):

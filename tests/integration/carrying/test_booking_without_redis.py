@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import sqlalchemy as sa
 from flask import Flask
 
@@ -31,10 +29,8 @@ def test_a_visit_booked_while_redis_is_down_has_one_effect_everywhere(
 ) -> None:
     browser = sign_in_patient(alpha)
     queue_server.kill()
-    began = time.monotonic()
     assert book(browser, doctor, slot_in(2, 10)).status_code == 303
     assert book(browser, doctor, slot_in(2, 10)).status_code != 500  # sent again: the slot is taken
-    assert time.monotonic() - began < 15
     with app.app_context(), bind_hospital(alpha):
         assert has_work(), "the relay finds it by looking"
     with app.app_context():

@@ -29,7 +29,7 @@ def started(app: Flask, start: Start) -> Process:
     relay = start("relay", RELAY_LOOKS_SECONDS="1")
     relay.waits_for("relay at work")
     with app.app_context():
-        assert until(lambda: redis_connection().exists(LISTENING), 10)
+        assert until(lambda: redis_connection().exists(LISTENING))
     return relay
 
 
@@ -40,7 +40,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
     relay = started(app, start)
     with bound(alpha):
         register()
-    assert until(lambda: counted(app) == (1, 1), 10), relay.log()
+    assert until(lambda: counted(app) == (1, 1)), relay.log()
     with app.app_context():
         assert queue_named("hospital").count == 0, "where a relay listens no worker is asked"
 
@@ -48,7 +48,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
     for code in (alpha, beta):
         with bound(code):  # committed although nobody can be told
             register()
-    assert until(lambda: counted(app) == (3, 3), 20), relay.log()
+    assert until(lambda: counted(app) == (3, 3)), relay.log()
     queue_server.revive()  # empty
     relay.waits_for("bell heard again", 20)
 
@@ -56,7 +56,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
         with bound(alpha):  # a hospital that is known serves without the centre
             register()
         relay.waits_for("a database is away", 20)
-    assert until(lambda: counted(app) == (4, 4), 20), relay.log()
+    assert until(lambda: counted(app) == (4, 4)), relay.log()
 
     for _ in range(3):  # PostgreSQL restarts, again and again, while events are carried
         with bound(alpha):
@@ -67,7 +67,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
         with app.app_context():  # this process is not what is tested
             tenancy().engines.dispose()
             db.engine.dispose()
-    assert until(lambda: counted(app) == (64, 64), 30), relay.log()
+    assert until(lambda: counted(app) == (64, 64)), relay.log()
     assert "Traceback" not in relay.log()
 
     with platform.admin() as stuck:
@@ -83,7 +83,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
         stuck.rollback()
     assert counted(app) == (64, 64)
     second = started(app, start)
-    assert until(lambda: counted(app) == (67, 67), 20), second.log()
+    assert until(lambda: counted(app) == (67, 67)), second.log()
     with platform.admin() as connection:  # told again from the beginning
         connection.execute("UPDATE sync_cursors SET position = 0")
     with app.app_context():

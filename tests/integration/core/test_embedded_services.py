@@ -169,7 +169,7 @@ def test_servers_do_not_outlive_a_killed_starter(var: Path) -> None:
     starter, _, _ = started_elsewhere(var)
     assert len(servers_of(var)) == 2
     killed(starter)
-    assert child_process.wait_until(lambda: servers_of(var) == [], 10)
+    assert child_process.wait_until(lambda: servers_of(var) == [], 60)
 
 
 def test_a_server_left_running_over_the_folder_is_stopped(var: Path) -> None:
@@ -178,9 +178,9 @@ def test_a_server_left_running_over_the_folder_is_stopped(var: Path) -> None:
     argv, ids = services.postgres._argv(), services.postgres.place.account.ids
     services.stop()
     orphan = child_process.start(argv, ids=ids, stderr=subprocess.DEVNULL)
-    assert child_process.wait_until(lambda: postgres_server.is_serving(services.postgres.data), 10)
+    assert child_process.wait_until(lambda: postgres_server.is_serving(services.postgres.data), 60)
     with start_services(var, fast=True) as again:
-        assert orphan.wait(5) is not None
+        assert orphan.wait(60) is not None
         assert version_of(again.admin_database_url)
 
 
@@ -209,7 +209,7 @@ def test_a_half_made_cluster_is_made_again(var: Path) -> None:
 
 def test_a_starter_killed_while_it_makes_the_cluster_is_healed(var: Path) -> None:
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(var)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    assert child_process.wait_until((var / "log" / "postgres.log").exists, 10)
+    assert child_process.wait_until((var / "log" / "postgres.log").exists, 60)
     starter.kill()
     starter.wait()
     with start_services(var, fast=True) as services:

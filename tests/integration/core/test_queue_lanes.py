@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -40,6 +39,11 @@ def taken_by(lanes: Lanes) -> Taken:
     found = lanes.take()
     assert found is not None
     return found
+
+
+def come_due(what: str, job_id: str) -> None:
+    """Let the time be over until which a job is held, or rests."""
+    assert redis_connection().zadd(shared_name(None, "jobs", what, QUEUE), {job_id: 1}, xx=True, ch=True) == 1
 
 
 def do_all(lanes: Lanes, most: int = 1_000) -> list[str | None]:
@@ -106,10 +110,10 @@ def test_what_is_no_job_any_more_is_passed_by() -> None:
 @pytest.mark.usefixtures("ready")
 def test_what_a_dead_worker_had_is_inherited_once_and_frees_its_hospital() -> None:
     (job,) = ask("alpha")
-    dead, first, second = worker("dead", lease=0.2), worker("first"), worker("second")
+    dead, first, second = worker("dead", lease=60), worker("first"), worker("second")
     assert dead.take() is not None
     assert first.inherit(QUEUE) is None
-    time.sleep(0.25)
+    come_due("taken", job)
     assert [first.inherit(QUEUE), second.inherit(QUEUE)] == [Taken(QUEUE, job, 1), None]
     assert not dead.hold(QUEUE, job)
     assert dead.settle(Taken(QUEUE, job, 1), DONE, Work()) is None
@@ -124,9 +128,9 @@ def test_what_failed_begins_again_after_a_rest_and_not_before() -> None:
     (job,) = ask("alpha")
     lanes = worker()
     taken = taken_by(lanes)
-    lanes.settle(taken, FAILED, Work("sync_hospital"), again_in=0.3)
+    lanes.settle(taken, FAILED, Work("sync_hospital"), again_in=60)
     assert lanes.take() is None
-    time.sleep(0.35)
+    come_due("later", job)
     assert lanes.take() == Taken(QUEUE, job, 2)
     assert count_failures() == {"alpha": 1}
 

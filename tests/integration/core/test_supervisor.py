@@ -42,7 +42,7 @@ time.sleep(60)
 SUPERVISE = """
 import json, sys
 from app.core.supervisor import Child, Supervisor
-children = [Child(name, argv, stop_seconds=2) for name, argv in json.loads(sys.argv[1])]
+children = [Child(name, argv, stop_seconds=float(sys.argv[2])) for name, argv in json.loads(sys.argv[1])]
 sys.exit(Supervisor(children).run(lambda: print("ready", flush=True)))
 """
 
@@ -52,8 +52,9 @@ def python(program: str, *arguments: object) -> list[str]:
 
 
 @contextmanager
-def supervised(*children: tuple[str, list[str]]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(python(SUPERVISE, json.dumps(children)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def supervised(*children: tuple[str, list[str]], stop_seconds: float = 2) -> Iterator[subprocess.Popen[str]]:
+    command = python(SUPERVISE, json.dumps(children), str(stop_seconds))
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -62,12 +63,12 @@ def supervised(*children: tuple[str, list[str]]) -> Iterator[subprocess.Popen[st
 
 
 def pids_in(path: Path) -> list[int]:
-    assert child_process.wait_until(lambda: path.exists() and path.read_text(), 10)
+    assert child_process.wait_until(lambda: path.exists() and path.read_text(), 60)
     return [int(word) for word in path.read_text().split()]
 
 
 def are_gone(pids: list[int]) -> bool:
-    return child_process.wait_until(lambda: not any(map(child_process.is_alive, pids)), 10)
+    return child_process.wait_until(lambda: not any(map(child_process.is_alive, pids)), 60)
 
 
 def stopping_when(condition: Callable[[], bool]) -> Callable[[], None]:
@@ -185,7 +186,7 @@ def test_children_are_stopped_one_after_another_in_their_order(number: signal.Si
     with supervised(*((name, python(OBEDIENT, name, log)) for name in names)) as process:
         pids = [pid for name in names for pid in pids_in(log.with_suffix(f".{name}"))]
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert log.read_text().split() == list(names)
     assert are_gone(pids)
 
@@ -194,19 +195,17 @@ def test_a_child_that_will_not_stop_is_ended_with_its_grandchildren(tmp_path: Pa
     with supervised(("web", python(STUBBORN, tmp_path / "pids"))) as process:
         pids = pids_in(tmp_path / "pids")
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert are_gone(pids)
 
 
 def test_a_second_signal_shortens_the_wait(tmp_path: Path) -> None:
-    with supervised(("web", python(STUBBORN, tmp_path / "pids"))) as process:
+    with supervised(("web", python(STUBBORN, tmp_path / "pids")), stop_seconds=3600) as process:
         pids_in(tmp_path / "pids")
         process.terminate()
         time.sleep(0.2)
         process.terminate()
-        started = time.monotonic()
-        process.wait(10)
-        assert time.monotonic() - started < 1.5
+        assert process.wait(60) == 0
 
 
 def test_grandchildren_of_a_dead_child_are_ended_before_it_is_started_again(tmp_path: Path) -> None:
@@ -232,8 +231,8 @@ def test_a_supervisor_stopped_while_starting_leaves_no_child(number: signal.Sign
     with supervised(*((f"c{count}", python(OBEDIENT, "c", mark)) for count, mark in enumerate(marks))) as process:
         pids_in(Path(f"{marks[0]}.c"))
         process.send_signal(number)
-        process.wait(10)
-        assert child_process.wait_until(lambda: not _with_argument(str(tmp_path), but=process.pid), 10)
+        process.wait(60)
+        assert child_process.wait_until(lambda: not _with_argument(str(tmp_path), but=process.pid), 60)
 
 
 def _with_argument(start: str, but: int) -> list[int]:

@@ -73,7 +73,7 @@ class Process:
     def kill(self) -> None:
         """Kill it with everything it has forked."""
         child_process.kill_session(self._popen.pid)
-        self._popen.wait(10)
+        self._popen.wait(60)
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> bool:

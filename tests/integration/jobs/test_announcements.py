@@ -27,7 +27,7 @@ def trusting(app: Flask, platform: Platform) -> Iterator[Flask]:
 @pytest.fixture
 def listener(trusting: Flask) -> Iterator[Listener]:
     listener = start_listening(trusting)
-    assert listener.listening.wait(10)
+    assert listener.listening.wait(60)
     yield listener
     listener.stop()
 
@@ -45,7 +45,7 @@ def suspend(platform: Platform) -> None:
 def test_a_change_is_heard(trusting: Flask, platform: Platform, listener: Listener, alpha: str) -> None:
     assert status(trusting) is HospitalStatus.ACTIVE
     suspend(platform)
-    assert until(lambda: status(trusting) is HospitalStatus.SUSPENDED, 5)
+    assert until(lambda: status(trusting) is HospitalStatus.SUSPENDED)
 
 
 def test_a_change_during_a_lost_connection_is_heard_after_it(
@@ -57,7 +57,7 @@ def test_a_change_during_a_lost_connection_is_heard_after_it(
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vien-listen'"
         )
-        assert until(lambda: not listener.listening.is_set(), 5)
+        assert until(lambda: not listener.listening.is_set())
         suspend(platform)
         connection.execute(f'ALTER DATABASE "{platform.central_name}" WITH CONNECTION LIMIT -1')
-    assert until(lambda: status(trusting) is HospitalStatus.SUSPENDED, 10)
+    assert until(lambda: status(trusting) is HospitalStatus.SUSPENDED)

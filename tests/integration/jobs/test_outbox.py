@@ -54,11 +54,11 @@ def test_an_event_committed_late_gets_a_later_place_and_is_not_skipped(app: Flas
         with bound(alpha):
             tell("slow")
             told.set()
-            assert commit.wait(10)
+            assert commit.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(slow)
-        assert told.wait(10)
+        assert told.wait(60)
         with bound(alpha):
             tell("quick")
         with bound(alpha):

@@ -143,11 +143,11 @@ def test_an_event_of_a_transaction_that_commits_late_arrives_too(app: Flask, bou
         with bound(alpha):
             register()
             told.set()
-            assert commit.wait(10)
+            assert commit.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(slow)
-        assert told.wait(10)
+        assert told.wait(60)
         with bound(alpha):
             register()
         assert sync(app, alpha) == 1

@@ -95,7 +95,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_leaves_work_that_the_next_one_do
         holder.rollback()
     assert indexed(app) == 0
     second = start("worker", JOB_LEASE_SECONDS="3")  # no scheduler: what was orphaned is inherited
-    assert until(lambda: indexed(app) == 1, 40), second.log()
+    assert until(lambda: indexed(app) == 1), second.log()
     assert carried(app) == 1
     assert "job orphaned" in second.log()
 
@@ -120,7 +120,7 @@ def test_a_horse_killed_in_the_middle_of_a_job_takes_nothing_with_it(
         for pid in children_of(worker.pid):
             os.kill(pid, 9)
         holder.rollback()
-    assert until(lambda: indexed(app) == 1, 40), worker.log()
+    assert until(lambda: indexed(app) == 1), worker.log()
     assert carried(app) == 1
 
 
@@ -143,7 +143,7 @@ def test_redis_killed_between_a_change_and_its_sync_loses_nothing(
     scheduler.waits_for("the scheduler waits")
     assert indexed(app) == 0
     queue_server.revive()
-    assert until(lambda: indexed(app) == 2, 60), worker.log() + scheduler.log()
+    assert until(lambda: indexed(app) == 2), worker.log() + scheduler.log()
     assert carried(app) == 2
     assert worker.log().count("Traceback") == 0, worker.log()
     assert scheduler.log().count("Traceback") == 0, scheduler.log()
@@ -187,5 +187,5 @@ def test_a_hospitals_database_that_is_away_holds_up_nobody_else(
         redis_connection().flushdb()
     with away(platform, platform.databases[alpha]):
         worker, scheduler = start("worker"), start("scheduler")
-        assert until(lambda: indexed(app) == 1, 30), worker.log() + scheduler.log()
-    assert until(lambda: indexed(app) == 2, 30), worker.log() + scheduler.log()
+        assert until(lambda: indexed(app) == 1), worker.log() + scheduler.log()
+    assert until(lambda: indexed(app) == 2), worker.log() + scheduler.log()

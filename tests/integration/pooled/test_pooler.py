@@ -100,7 +100,7 @@ def test_every_connection_of_hospitals_comes_from_the_pooler(
         shown = pooler.ask("SHOW SERVERS")
         return listed <= {row["remote_pid"] for row in shown if row["database"] == platform.databases[alpha]}
 
-    assert until(are_all_the_poolers, 10)  # the server lists a connection for a moment after its client closed it
+    assert until(are_all_the_poolers)  # the server lists a connection for a moment after its client closed it
 
 
 def test_nothing_is_prepared_on_a_server_connection(app: Flask, direct: psycopg.Connection[Any], alpha: str) -> None:
@@ -208,7 +208,7 @@ def test_only_one_holds_a_lease(app: Flask) -> None:
         assert one.hold()
         assert not two.hold()
         one.release()
-        deadline = time.monotonic() + 10  # the server notices a moment later that its client is gone
+        deadline = time.monotonic() + 60  # the server notices a moment later that its client is gone
         while not two.hold():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -220,14 +220,14 @@ def test_announcements_are_heard_past_the_pooler(app: Flask, platform: Platform,
         registry = tenancy().registry
         listener = start_listening(app)
         try:
-            assert listener.listening.wait(10)
+            assert listener.listening.wait(60)
             registry._trusted_seconds, before = 3600.0, registry._trusted_seconds
             try:
                 assert registry.get_by_code(alpha).display_name != "Tên mới"
                 with platform.admin() as connection:
                     old = connection.execute("SELECT display_name FROM hospitals WHERE code = %s", (alpha,)).fetchone()
                     connection.execute("UPDATE hospitals SET display_name = 'Tên mới' WHERE code = %s", (alpha,))
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 60
                 while registry.get_by_code(alpha).display_name != "Tên mới" and time.monotonic() < deadline:
                     time.sleep(0.01)
                 assert registry.get_by_code(alpha).display_name == "Tên mới"
@@ -274,7 +274,7 @@ def test_a_database_that_comes_back_is_served_after_the_poolers_pause(
     address = f"/h/{alpha}/hospital/probe/canaries"
     with away(platform, platform.databases[alpha]):
         assert app.test_client().get(address).status_code == 503
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while app.test_client().get(address).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,10 +152,8 @@ def test_where_the_replica_is_away_the_primary_is_read_and_nobody_waits_twice(ho
                     assert count() == 1
             (circuit,) = tenancy().replicas_away.values()
             assert circuit.is_open()
-            began = time.monotonic()
             with reading_replica():
                 count()
-            assert time.monotonic() - began < 1
             assert tenancy().engines.statistics().connections.waiting == 0
     finally:
         pair.replica.start()

@@ -216,7 +216,7 @@ def test_while_one_hospital_hangs_the_other_answers(
     with silent_server(platform, alpha) as called:
         waiting = threading.Thread(target=wait_for_alpha)
         waiting.start()
-        assert called.wait(10)
+        assert called.wait(60)
         assert statuses(patient_app.test_client(), BETA, 5) == [200] * 5
         assert waiting.is_alive()
         waiting.join(30)

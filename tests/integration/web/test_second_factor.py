@@ -151,7 +151,7 @@ def test_a_code_sent_twice_at_once_is_accepted_once(app: Flask, nurse: str) -> N
     def use() -> None:
         with app.app_context(), bind_hospital("alpha"), unit_of_work() as session:
             account = session.scalars(sa.select(StaffUser)).one()
-            ready.wait(10)
+            ready.wait(60)
             accepted.append(totp.accept_code(second_factor.keyring(), account, code_of(TOTP_SECRET)))
 
     together(use)
@@ -204,7 +204,7 @@ def test_a_recovery_code_sent_twice_at_once_lets_in_once(app: Flask, codes: list
     def use() -> None:
         with app.app_context(), bind_hospital("alpha"), unit_of_work() as session:
             account = session.scalars(sa.select(StaffUser)).one()
-            ready.wait(10)
+            ready.wait(60)
             accepted.append(recovery_codes.use_code(account, codes[0]))
 
     together(use)

@@ -112,7 +112,7 @@ def test_who_finds_nothing_idle_waits_and_is_served_by_the_next_that_comes_back(
         while not budget.statistics().waiting:
             time.sleep(0.001)
         put(budget, one, held)
-        waiting.result(5)
+        waiting.result(60)
     assert (one.open, two.open) == (0, 1)
     assert census.most == 1
     assert budget.statistics().waits == 1
@@ -150,7 +150,7 @@ def test_the_share_with_the_fewest_in_use_is_served_before_one_that_floods(censu
         while budget.statistics().waiting < 3:
             time.sleep(0.001)
         put(budget, other, held[2])
-        asked.result(5)
+        asked.result(60)
         assert served == ["modest"]
         put(budget, flooding, *held[:2])
         last.close()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -179,9 +178,7 @@ def test_a_restore_that_was_killed_half_way_is_resumed_and_leaves_nothing_behind
         else:
             tenancy().registry.forget()
             assert app.test_client().get("/h/gamma/hospital/sign-in").status_code == 503
-        begun = time.monotonic()
         perform(wanted)
-        assert time.monotonic() - begun < 30
         assert names(gamma) == {"Nguyễn Thị Trước"}
         assert len(names_of_databases(platform) - before) == 1
 
