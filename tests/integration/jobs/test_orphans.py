@@ -18,7 +18,7 @@ from tests.integration.jobs.test_sync import register
 from tests.integration.jobs.test_worker import carried, children_of, indexed, waits_for_the_index
 from tests.support.platform import Platform
 
-QUICK = {"JOB_LEASE_SECONDS": "3"}
+QUICK = {"JOB_LEASE_SECONDS": "6"}
 
 
 def test_a_worker_killed_alone_takes_its_horse_with_it_and_the_work_is_done_again(
