@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-OLDEST_SERVED = "h015"
+OLDEST_SERVED = "h022"
 NUMBERED = re.compile(r"[hc](\d{3,})")
 
 

@@ -3,7 +3,7 @@
 Who adds a revision names here what it makes first and last, and what it locks meanwhile.
 """
 
-OLD, NEW = "h014", "h015"
+OLD, NEW = "h021", "h022"
 MADE_FIRST, MADE_LAST = "long_work", "long_work_rows"
 MADE = {MADE_FIRST, "long_work_files", MADE_LAST}
 LOCKED = ("files", "ShareRowExclusiveLock")

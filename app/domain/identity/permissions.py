@@ -83,6 +83,25 @@ MANAGE_MESSAGES = declare("messages.manage", "hospital", _l("Word messages, set 
 MANAGE_REMINDERS = declare("reminders.manage", "hospital", _l("Say when patients are reminded, and when not"))
 REQUEUE_MESSAGES = declare("messages.requeue", "hospital", _l("Have messages that did not arrive sent again"))
 
+MERGE_PATIENTS = declare(
+    "patients.merge", "hospital", _l("Join patients who were registered twice, and part them again")
+)
+MANAGE_FORM_RULES = declare("form_rules.manage", "hospital", _l("Set the hospital's own rules for forms"))
+MANAGE_ORGANISATION = declare("organisation.manage", "hospital", _l("Set up departments, rooms, hours and holidays"))
+MANAGE_SCHEDULES = declare("schedules.manage", "hospital", _l("Plan doctors' hours and absences"))
+OVERBOOK = declare("appointments.overbook", "hospital", _l("Book beyond a doctor's hours and capacity"))
+MANAGE_TEMPLATES = declare("record_templates.manage", "hospital", _l("Set up templates of medical records"))
+MANAGE_FORMULARY = declare("formulary.manage", "hospital", _l("Keep the formulary, interactions and order sets"))
+ORDER_TESTS = declare("lab.order", "hospital", _l("Order tests and imaging"))
+COLLECT_SPECIMENS = declare("lab.collect", "hospital", _l("Collect specimens and print their labels"))
+ENTER_RESULTS = declare("lab.enter", "hospital", _l("Enter and import results"))
+VERIFY_RESULTS = declare("lab.verify", "hospital", _l("Verify results that somebody else entered"))
+VIEW_RESULTS = declare("lab.view", "hospital", _l("Read results of tests and imaging"))
+MANAGE_LAB_CATALOGUE = declare("lab.catalogue", "hospital", _l("Keep the catalogue of tests"))
+VIEW_DOCUMENTS = declare("documents.view", "hospital", _l("Read patients' documents"))
+ADD_DOCUMENTS = declare("documents.add", "hospital", _l("Add documents and new versions of them"))
+VIEW_REPORTS = declare("reports.view", "hospital", _l("See the hospital's figures"))
+
 OWN_RECORD = declare("own.record", "patient", _l("See one's own record"))
 OWN_APPOINTMENTS = declare("own.appointments", "patient", _l("Book and cancel one's own visits"))
 
@@ -118,6 +137,13 @@ _ADMINISTRATOR = (
     MANAGE_MESSAGES,
     MANAGE_REMINDERS,
     REQUEUE_MESSAGES,
+    MANAGE_FORM_RULES,
+    MANAGE_ORGANISATION,
+    MANAGE_SCHEDULES,
+    MANAGE_TEMPLATES,
+    MANAGE_FORMULARY,
+    MANAGE_LAB_CATALOGUE,
+    VIEW_REPORTS,
 )
 
 
@@ -158,6 +184,10 @@ ROLE_PRESETS: dict[str, RolePreset] = {
         WRITE_RECORDS,
         PRESCRIBE,
         BREAK_GLASS,
+        ORDER_TESTS,
+        VIEW_RESULTS,
+        VIEW_DOCUMENTS,
+        ADD_DOCUMENTS,
         scope=Scope.DEPARTMENT,
         reads=_WHO,
     ),
@@ -168,6 +198,9 @@ ROLE_PRESETS: dict[str, RolePreset] = {
         RECORD_VITALS,
         VIEW_RECORDS,
         BREAK_GLASS,
+        COLLECT_SPECIMENS,
+        VIEW_RESULTS,
+        VIEW_DOCUMENTS,
         scope=Scope.DEPARTMENT,
         reads=(*_WHO, *_NOTES),
     ),
@@ -181,11 +214,17 @@ ROLE_PRESETS: dict[str, RolePreset] = {
         CHECK_IN,
         BOOK_FOR_PATIENTS,
         MANAGE_PATIENT_ACCOUNTS,
+        MERGE_PATIENTS,
+        OVERBOOK,
         sees_nothing_of=_NOTES,
     ),
     "lab_technician": _role(
         "Kỹ thuật viên xét nghiệm",
         *_DESK,
+        COLLECT_SPECIMENS,
+        ENTER_RESULTS,
+        VERIFY_RESULTS,
+        VIEW_RESULTS,
         reads=(PHONE, ALLERGIES, REASON),
         sees_nothing_of=(CCCD, BHYT, EMAIL, ADDRESS, *_NOTES),
     ),
@@ -197,7 +236,14 @@ ROLE_PRESETS: dict[str, RolePreset] = {
     ),
     "cashier": _role("Thu ngân", *_DESK, reads=_WHO, sees_nothing_of=(ALLERGIES, REASON, *_NOTES)),
     "records_clerk": _role(
-        "Nhân viên lưu trữ hồ sơ", *_DESK, REGISTER_PATIENTS, VIEW_RECORDS, reads=(ALLERGIES, REASON, *_NOTES)
+        "Nhân viên lưu trữ hồ sơ",
+        *_DESK,
+        REGISTER_PATIENTS,
+        MERGE_PATIENTS,
+        VIEW_RECORDS,
+        VIEW_DOCUMENTS,
+        ADD_DOCUMENTS,
+        reads=(ALLERGIES, REASON, *_NOTES),
     ),
     "administrator": _role(
         "Quản trị bệnh viện", *_ADMINISTRATOR, reads=_WHO, sees_nothing_of=(ALLERGIES, REASON, *_NOTES)
