@@ -1,7 +1,8 @@
-"""Whose database this is, and how the hospital is divided."""
+"""Whose database this is, how the hospital is divided, where its rooms are, and on which days it is closed."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,19 @@ class HospitalInfo(HospitalModel):
     __table_args__ = (sa.CheckConstraint("only_row", name="only_row"),)
 
 
+class Facility(Identified, Edited, Versioned, HospitalModel):
+    """A building or branch of the hospital."""
+
+    __tablename__ = "facilities"
+
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    address: Mapped[str | None]
+    phone: Mapped[str | None]
+    position: Mapped[int] = mapped_column(default=0, server_default="0")
+    closed_at: Mapped[datetime | None]
+
+
 class Department(Identified, Edited, Versioned, HospitalModel):
     """A department in which patients are seen."""
 
@@ -35,6 +49,32 @@ class Department(Identified, Edited, Versioned, HospitalModel):
     name_en: Mapped[str | None]
     accepts_bookings: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
     position: Mapped[int] = mapped_column(default=0, server_default="0")
+    facility_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("facilities.id"), index=True)
+
+
+class Room(Identified, Edited, Versioned, HospitalModel):
+    """A room in which patients are seen: by one doctor at a time."""
+
+    __tablename__ = "rooms"
+
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    department_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("departments.id"), index=True)
+    facility_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("facilities.id"), index=True)
+    floor: Mapped[str | None]
+    position: Mapped[int] = mapped_column(default=0, server_default="0")
+    closed_at: Mapped[datetime | None]
+
+
+class Holiday(Identified, Edited, HospitalModel):
+    """A day on which no visits are booked."""
+
+    __tablename__ = "holidays"
+
+    day: Mapped[date] = mapped_column(unique=True)
+    name: Mapped[str]
+
+    __table_args__ = (sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_has_text"),)
 
 
 class Setting(Edited, Versioned, HospitalModel):
