@@ -27,6 +27,7 @@ from app.domain.records.queries import OpenRecord, open_record
 from app.domain.records.rules import LABELS, differing, note_from
 from app.domain.records.signing import sign_record
 from app.hospital import hospital
+from app.hospital.consultation_panels import panels_for
 from app.hospital.drafting import act_on_draft, add_medicine, fresh_form, show_draft, show_record_conflict
 from app.hospital.forms.consultations import ConsultationForm
 from app.hospital.forms.vitals import ReasonForm
@@ -150,6 +151,7 @@ def _show_signed(opened: OpenRecord, form: ReasonForm) -> Response:
         record=opened.row,
         patient=opened.patient,
         vitals=tabulate(opened.patient, opened.vitals),
+        panels=panels_for(opened, writing=False),
         parent=parent,
         changed=[(LABELS[name], getattr(parent, name), getattr(opened.note, name)) for name in changed],
         may_amend=opened.row.is_current and person is not None and person.id == opened.row.doctor_id,

@@ -16,6 +16,7 @@ from app.domain.records.errors import StaleRecord
 from app.domain.records.operations import save_draft
 from app.domain.records.queries import OpenRecord, open_record, reopen_record
 from app.domain.records.rules import LABELS, NOTE_FIELDS, fingerprint
+from app.hospital.consultation_panels import panels_for
 from app.hospital.diagnoses import find_diagnoses
 from app.hospital.forms.consultations import ConsultationForm
 from app.hospital.vitals_table import tabulate
@@ -53,7 +54,7 @@ def act_on_draft(record_id: UUID, form: ConsultationForm, act: Callable[[], None
 def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "content", saved: bool = False) -> Response:
     """Show the draft's page, or one part of it for htmx, with what is typed in the form."""
     stored = _state_of(opened)
-    failed = bool(form.errors)
+    failed, fragment = bool(form.errors), block != "content" and wants_fragment()
     return render(
         EDIT,
         block=block,
@@ -63,11 +64,12 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
         record=opened.row,
         patient=opened.patient,
         vitals=tabulate(opened.patient, opened.vitals),
+        panels=[] if fragment else panels_for(opened, writing=True),
         state=stored if saved or not failed else _kept_state(form),
         saved_at=opened.row.updated_at,
         found_diagnoses=find_diagnoses(form.diagnosis_q.data or ""),
         found_medicines=search_medicines(form.medicine_q.data or ""),
-        fragment=block != "content" and wants_fragment(),
+        fragment=fragment,
         has_errors=failed,
     )
 

@@ -39,7 +39,7 @@ ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
         "alembic_version", "alert_rules", "consent_purposes", "consent_texts", "departments", "hospital_info",
-        "medicines", "permissions", "reminder_rules", "retention_rules", "role_field_rules", "role_permissions",
+        "medicines", "permissions", "record_templates", "reminder_rules", "retention_rules", "role_field_rules", "role_permissions",
         "roles", "services", "settings",
     },
     "central": {

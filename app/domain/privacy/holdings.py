@@ -54,6 +54,7 @@ HOLDINGS: tuple[Holding, ...] = (
         hidden=STAFF | {"called_by"},
     ),
     Holding("vital_signs", _l("Vital signs"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("patient_conditions", _l("Problems"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("medical_records", _l("Medical records"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding(
         "record_diagnoses",

@@ -1,4 +1,4 @@
-"""Vital signs, and medical records that are frozen by signing.
+"""Vital signs, a patient's problems, and medical records that are frozen by signing, with what doctors write them from.
 
 A record is a draft, then signed; a signed one is never changed but amended by a new version, and then called
 amended. All versions share a series; at most one version of a series, the newest signed, is current. The database
@@ -29,6 +29,21 @@ class DiagnosisKind(enum.StrEnum):
     SECONDARY = "secondary"
 
 
+class Consciousness(enum.StrEnum):
+    """The ACVPU scale of NEWS2 (Royal College of Physicians, 2017)."""
+
+    ALERT = "alert"
+    CONFUSION = "confusion"
+    VOICE = "voice"
+    PAIN = "pain"
+    UNRESPONSIVE = "unresponsive"
+
+
+class ConditionStatus(enum.StrEnum):
+    ACTIVE = "active"
+    RESOLVED = "resolved"
+
+
 class VitalSigns(Identified, Edited, HospitalModel):
     """One measurement of a patient. A wrong one is voided, never overwritten."""
 
@@ -47,6 +62,11 @@ class VitalSigns(Identified, Edited, HospitalModel):
     weight_kg: Mapped[Decimal | None] = mapped_column(sa.Numeric(5, 1))
     height_cm: Mapped[Decimal | None] = mapped_column(sa.Numeric(5, 1))
     pain: Mapped[int | None]
+    on_oxygen: Mapped[bool | None] = mapped_column(doc="breathing more than air")
+    consciousness: Mapped[Consciousness | None]
+    spo2_scale: Mapped[int] = mapped_column(
+        sa.SmallInteger, default=1, server_default="1", doc="2 where a doctor set 88-92 % as the target (NEWS2)"
+    )
     note: Mapped[str | None]
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None]
@@ -61,6 +81,7 @@ class VitalSigns(Identified, Edited, HospitalModel):
         sa.CheckConstraint("weight_kg > 0", name="weight"),
         sa.CheckConstraint("height_cm > 0", name="height"),
         sa.CheckConstraint("pain BETWEEN 0 AND 10", name="pain"),
+        sa.CheckConstraint("spo2_scale IN (1, 2)", name="spo2_scale"),
         sa.Index("ix_vital_signs_patient_id_measured_at", "patient_id", sa.desc("measured_at")),
     )
 
@@ -122,5 +143,67 @@ class RecordDiagnosis(Identified, Edited, HospitalModel):
             "record_id",
             unique=True,
             postgresql_where=sa.text("kind = 'primary'"),
+        ),
+    )
+
+
+class RecordTemplate(Identified, Edited, Versioned, HospitalModel):
+    """Texts that a speciality begins its notes with; without a department they are everybody's."""
+
+    __tablename__ = "record_templates"
+
+    name: Mapped[str]
+    department_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("departments.id"), index=True)
+    complaint: Mapped[str] = mapped_column(default="", server_default="")
+    history: Mapped[str] = mapped_column(default="", server_default="")
+    examination: Mapped[str] = mapped_column(default="", server_default="")
+    assessment: Mapped[str] = mapped_column(default="", server_default="")
+    plan: Mapped[str] = mapped_column(default="", server_default="")
+    retired_at: Mapped[datetime | None] = mapped_column(doc="no longer offered; notes made from it stay as they are")
+
+    __table_args__ = (
+        sa.Index("uq_record_templates_name", "name", unique=True, postgresql_where=sa.text("retired_at IS NULL")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 120", name="name_has_text"),
+    )
+
+
+class PatientCondition(Identified, Edited, Versioned, HospitalModel):
+    """A problem that a patient lives with or has had. What was entered by mistake is struck out, never deleted."""
+
+    __tablename__ = "patient_conditions"
+
+    patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)
+    code: Mapped[str | None] = mapped_column(doc="ICD-10; without one it is a problem in words")
+    title: Mapped[str]
+    title_en: Mapped[str | None]
+    status: Mapped[ConditionStatus] = mapped_column(default=ConditionStatus.ACTIVE)
+    onset: Mapped[str | None] = mapped_column(doc="as far as it is known: 2019, 2019-03 or 2019-03-15")
+    note: Mapped[str | None]
+    struck_at: Mapped[datetime | None]
+    strike_reason: Mapped[str | None]
+
+    __table_args__ = (
+        sa.CheckConstraint("length(title) BETWEEN 1 AND 300", name="title_has_text"),
+        sa.CheckConstraint("onset ~ '^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$'", name="onset"),
+        sa.CheckConstraint("(struck_at IS NULL) = (strike_reason IS NULL)", name="struck_for_a_reason"),
+    )
+
+
+class Icd10Title(Edited, HospitalModel):
+    """A Vietnamese title of an ICD-10 code that the hospital imported; it goes before the one that Vien knows."""
+
+    __tablename__ = "icd10_titles"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    title_vi: Mapped[str]
+    search_title: Mapped[str] = mapped_column(sa.Computed("vien_search_key(title_vi)", persisted=True))
+
+    __table_args__ = (
+        sa.CheckConstraint("length(title_vi) BETWEEN 1 AND 500", name="title_has_text"),
+        sa.Index(
+            "ix_icd10_titles_search_title",
+            "search_title",
+            postgresql_using="gin",
+            postgresql_ops={"search_title": "gin_trgm_ops"},
         ),
     )

@@ -51,6 +51,8 @@ MADE_BY_MIGRATIONS = (
     "vien_refuse_held_slot",
     "vien_refuse_taken_slot",
     "vien_erase_reminding",
+    "vien_erase_problems",
+    "vien_purge_problems",
 )
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)
