@@ -21,6 +21,7 @@ from app.domain.prescriptions import models as prescriptions
 from app.domain.privacy import models as privacy
 from app.domain.queueing import models as queueing
 from app.domain.records import models as records
+from app.domain.reports import models as reports
 from app.domain.security import models as security
 from app.domain.support import models as support
 from app.domain.waiting import models as waiting
@@ -47,6 +48,7 @@ __all__ = [
     "privacy",
     "queueing",
     "records",
+    "reports",
     "security",
     "support",
     "waiting",

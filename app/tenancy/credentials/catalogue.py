@@ -51,6 +51,7 @@ MADE_BY_MIGRATIONS = (
     "vien_refuse_held_slot",
     "vien_refuse_taken_slot",
     "vien_erase_reminding",
+    "vien_refresh_report",
     "vien_erase_problems",
     "vien_purge_problems",
 )
