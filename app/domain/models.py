@@ -10,6 +10,7 @@ from app.domain.files import models as files
 from app.domain.gateway import models as gateway
 from app.domain.identity import models as identity
 from app.domain.identity import proofs as identity_proofs
+from app.domain.laboratory import models as laboratory
 from app.domain.longwork import models as longwork
 from app.domain.messages import models as messages
 from app.domain.messages import reminding as messages_reminding
@@ -37,6 +38,7 @@ __all__ = [
     "gateway",
     "identity",
     "identity_proofs",
+    "laboratory",
     "longwork",
     "messages",
     "messages_reminding",

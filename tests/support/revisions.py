@@ -4,9 +4,12 @@ Who adds a revision names here what it makes first and last, and what it locks m
 """
 
 OLD, NEW = "h021", "h022"
-MADE_FIRST, MADE_LAST = "long_work", "long_work_rows"
-MADE = {MADE_FIRST, "long_work_files", MADE_LAST}
-LOCKED = ("files", "ShareRowExclusiveLock")
+MADE_FIRST, MADE_LAST = "lab_tests", "lab_results"
+MADE = {
+    MADE_FIRST, "lab_analytes", "lab_reference_ranges", "lab_panels", "lab_panel_tests", "lab_orders", "lab_specimens",
+    "lab_order_items", "lab_reports", MADE_LAST,
+}  # fmt: skip
+LOCKED = ("departments", "ShareRowExclusiveLock")
 
 IN_THE_WAY = f"SET ROLE vien_owner; CREATE VIEW {MADE_LAST} AS SELECT 1 AS n"
 HOLD_UP = f"LOCK TABLE {LOCKED[0]} IN ACCESS EXCLUSIVE MODE"

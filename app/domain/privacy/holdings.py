@@ -71,6 +71,11 @@ HOLDINGS: tuple[Holding, ...] = (
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
     ),
+    Holding("lab_orders", _l("Orders of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("lab_order_items", _l("Ordered tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("lab_specimens", _l("Specimens"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("lab_reports", _l("Reports of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("lab_results", _l("Results of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding(
         "appointment_reminders",
         _l("Reminders"),
