@@ -23,6 +23,7 @@ from app.jobs import (  # noqa: F401 (they register their jobs)
     presets,
     privacy,
     reminders,
+    reports,
     restores,
     rounds,
     security,
