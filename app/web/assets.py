@@ -32,6 +32,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "css/controls.css",
         "css/components.css",
         "css/clinical.css",
+        "css/plots.css",
         "css/worklists.css",
         "css/queue.css",
         "css/utilities.css",
