@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -60,6 +61,8 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
         default=Confidentiality.NORMAL, server_default=Confidentiality.NORMAL.value
     )
     deceased_on: Mapped[date | None]
+    inactive_at: Mapped[datetime | None] = mapped_column(doc="who does not come any more; may be taken up again")
+    inactive_reason: Mapped[str | None]
     deleted_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None] = mapped_column(
         doc="whose data was erased or de-identified; nobody's name stands here"
@@ -79,7 +82,22 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
             postgresql_using="gin",
             postgresql_ops={"search_name": "gin_trgm_ops"},
         ),
+        sa.Index("ix_patients_born_on", "born_on"),
+        # By letters whatever the database's collation, for names that begin with what is sought.
+        sa.Index(
+            "ix_patients_name_order", "search_name", "born_on", "id", postgresql_where=sa.text("deleted_at IS NULL")
+        ),
     )
+
+
+NUMBERS = sa.func.vien_numbers_key(Patient.code, Patient.cccd, Patient.bhyt, Patient.phone, type_=sa.Text())
+sa.Index(
+    "ix_patients_numbers",
+    NUMBERS,
+    postgresql_using="gin",
+    postgresql_ops={"vien_numbers_key": "gin_trgm_ops"},
+    postgresql_where=Patient.deleted_at.is_(None),
+)
 
 
 class PatientAllergy(Identified, Edited, HospitalModel):
@@ -103,5 +121,70 @@ class PatientMerge(HospitalModel):
     into_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)
     merged_at: Mapped[datetime]
     merged_by: Mapped[UUID | None]
+    allergy_state_before: Mapped[AllergyState | None] = mapped_column(doc="what the other one's was, to be put back")
 
     __table_args__ = (sa.CheckConstraint("patient_id <> into_id", name="into_another"),)
+
+
+class PatientMergeMove(HospitalModel):
+    """A row that was moved to the other registration, so that exactly it is moved back."""
+
+    __tablename__ = "patient_merge_moves"
+
+    patient_id: Mapped[UUID] = mapped_column(
+        sa.ForeignKey("patient_merges.patient_id", ondelete="CASCADE"), primary_key=True
+    )
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    column_name: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class RelationKind(enum.StrEnum):
+    """What the other one is to the patient."""
+
+    MOTHER = "mother"
+    FATHER = "father"
+    GUARDIAN = "guardian"
+    GRANDPARENT = "grandparent"
+    SPOUSE = "spouse"
+    CHILD = "child"
+    SIBLING = "sibling"
+    OTHER = "other"
+
+
+class PatientRelation(Identified, Edited, Versioned, HospitalModel):
+    """Somebody who belongs to a patient: another patient of the hospital, or a person with a name and telephone."""
+
+    __tablename__ = "patient_relations"
+
+    patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)
+    kind: Mapped[RelationKind]
+    related_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("patients.id"), index=True)
+    full_name: Mapped[str | None]
+    phone: Mapped[str | None] = mapped_column(doc="E.164")
+    is_guardian: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.CheckConstraint("patient_id <> related_id", name="to_another"),
+        sa.CheckConstraint("(related_id IS NULL) <> (full_name IS NULL)", name="patient_or_name"),
+        sa.CheckConstraint("phone ~ '^[+][0-9]{8,15}$'", name="phone_is_e164"),
+        sa.Index(
+            "uq_patient_relations_once",
+            "patient_id",
+            "related_id",
+            unique=True,
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        ),
+    )
+
+
+class ValidationSchema(Edited, Versioned, HospitalModel):
+    """What the hospital itself demands of a form, as a JSON Schema (2020-12)."""
+
+    __tablename__ = "validation_schemas"
+
+    form: Mapped[str] = mapped_column(primary_key=True)
+    schema: Mapped[dict[str, Any]]
+
+    __table_args__ = (sa.CheckConstraint("jsonb_typeof(schema) = 'object'", name="is_object"),)

@@ -157,6 +157,15 @@ HOLDINGS: tuple[Holding, ...] = (
         hidden=frozenset({"merged_by"}),
     ),
     Holding(
+        "patient_merge_moves",
+        _l("Joined registrations"),
+        BY_PATIENT,
+        OnErasure.KEPT,
+        why_kept="ids only; what was joined by mistake can be parted as long as both are there",
+        left_out="ids of rows that the copy carries anyway",
+    ),
+    Holding("patient_relations", _l("Relatives and guardians"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
+    Holding(
         "emergency_access",
         _l("Emergency access"),
         BY_PATIENT,
