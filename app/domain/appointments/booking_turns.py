@@ -1,9 +1,11 @@
-"""What booking and moving a visit share: whose turn it is, whether there is such a time, and what stood in the way."""
+"""What booking and moving a visit share: whose turn it is, which place is free, and what stood in the way."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,16 +13,25 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core import clock
 from app.core.db import db
-from app.core.errors import NotFound
+from app.core.errors import InvalidValue, NotFound
+from app.core.i18n import _l
 from app.domain.appointments import queries, rules
-from app.domain.appointments.errors import NoSuchSlot, OwnOverlap, SlotTaken
-from app.domain.appointments.models import Appointment
+from app.domain.appointments.errors import (
+    EnoughOfType,
+    HospitalClosed,
+    NoSuchSlot,
+    OwnOverlap,
+    RoomTaken,
+    SlotTaken,
+)
+from app.domain.appointments.models import Appointment, AppointmentType
 from app.domain.appointments.slots import Slot
 
 DOCTOR_AT_ONCE = "ex_appointments_doctor_at_once"
 PATIENT_AT_ONCE = "ex_appointments_patient_at_once"
-HELD = "slot_is_held"
-KNOWN = (DOCTOR_AT_ONCE, PATIENT_AT_ONCE, HELD)
+ROOM_AT_ONCE = "ex_appointments_room_at_once"
+HELD, FULL = "slot_is_held", "slot_is_full"
+KNOWN = (DOCTOR_AT_ONCE, PATIENT_AT_ONCE, ROOM_AT_ONCE, HELD, FULL)
 
 
 def wait_for_turns(doctor_ids: Collection[UUID], patient_id: UUID) -> None:
@@ -37,27 +48,52 @@ def wait_for_turns(doctor_ids: Collection[UUID], patient_id: UUID) -> None:
     db.session.execute(sa.select(*locks), bind_arguments={"mapper": sa.inspect(Appointment)})
 
 
-def check_slot(doctor_id: UUID, department_id: UUID, starts_at: datetime) -> Slot:
-    """Return the slot of a doctor that begins at a moment; raises PastSlot, NoSuchSlot, or SlotTaken in an absence."""
-    zone = queries.hospital_zone()
-    found = queries.list_hours(department_id, doctor_id)
-    hours = found[0].hours if found else ()
-    slot = rules.check_slot(hours, starts_at, now=clock.now(), zone=zone)
-    if slot.start.astimezone(zone).date() > rules.last_bookable_day(clock.today(zone)):
-        raise NoSuchSlot(field="slot")
-    if queries.is_away(doctor_id, slot.start, slot.end):
-        raise SlotTaken(queries.find_alternatives(doctor_id, department_id, slot.start))
-    return slot
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A slot with the place in it, and the hours and room that it belongs to."""
+
+    slot: Slot
+    place: int
+    schedule_id: UUID | None
+    room_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A time that is asked for: at which doctor's, of which type, and whether it may be beyond the capacity."""
+
+    doctor_id: UUID
+    department_id: UUID
+    starts_at: datetime
+    type_id: UUID | None = None
+    beyond: bool = False
+    at_desk: bool = False
+
+
+def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Granted:
+    """Return the place that is free at a wanted time; `leaving` is the visit that would move there.
+
+    Raises PastSlot, NoSuchSlot, HospitalClosed, EnoughOfType, or SlotTaken in an absence and where it is full.
+    """
+    visit_type = _find_type(wanted)
+    slot = _find_slot(wanted, visit_type.minutes if visit_type else None)
+    standing = queries.read_standing(wanted.doctor_id, slot.start, slot.end)
+    if standing.holiday is not None:
+        raise HospitalClosed(standing.holiday, field="slot")
+    taken = list(standing.places)
+    if leaving is not None and _stands_in(leaving, wanted.doctor_id, slot) and leaving.place in taken:
+        taken.remove(leaving.place)
+    place = None if standing.is_away else rules.choose_place(slot, taken, beyond=wanted.beyond)
+    if place is None:
+        raise SlotTaken(_others(wanted, slot))
+    if visit_type is not None and visit_type.daily_capacity is not None:
+        _refuse_beyond_type(wanted, slot, visit_type, leaving)
+    hours = slot.hours
+    return Granted(slot, place, getattr(hours, "id", None), getattr(hours, "room_id", None))
 
 
 def explain_collision(
-    error: IntegrityError,
-    patient_id: UUID,
-    doctor_id: UUID,
-    department_id: UUID,
-    slot: Slot,
-    *,
-    moving: UUID | None = None,
+    error: IntegrityError, patient_id: UUID, wanted: Wanted, slot: Slot, *, moving: UUID | None = None
 ) -> Exception:
     """Return what to tell of a refusal by the database; of one that nobody expected, the refusal itself."""
     constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
@@ -69,4 +105,55 @@ def explain_collision(
         own = queries.find_own_at(patient_id, slot.start, slot.end, other_than=moving)
         if own is not None:
             return OwnOverlap(own.id, own.starts_at)
-    return SlotTaken(queries.find_alternatives(doctor_id, department_id, slot.start))
+    return (RoomTaken if constraint == ROOM_AT_ONCE else SlotTaken)(_others(wanted, slot))
+
+
+def _stands_in(visit: Appointment, doctor_id: UUID, slot: Slot) -> bool:
+    return visit.doctor_id == doctor_id and visit.starts_at < slot.end and visit.ends_at > slot.start
+
+
+def _find_type(wanted: Wanted) -> sa.Row[*tuple[Any, ...]] | None:
+    if wanted.type_id is None:
+        return None
+    query = sa.select(AppointmentType.minutes, AppointmentType.daily_capacity).where(
+        AppointmentType.id == wanted.type_id,
+        AppointmentType.closed_at.is_(None),
+        sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == wanted.department_id),
+    )
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise InvalidValue(_l("The department has no such type of visit."), field="type")
+    return row
+
+
+def _find_slot(wanted: Wanted, minutes: int | None) -> Slot:
+    zone = queries.hospital_zone()
+    found = queries.list_hours(wanted.department_id, wanted.doctor_id)
+    hours = found[0].hours if found else ()
+    slot = rules.check_slot(hours, wanted.starts_at, now=clock.now(), zone=zone, minutes=minutes)
+    last = rules.last_bookable_day(clock.today(zone), at_desk=wanted.at_desk)
+    if slot.start.astimezone(zone).date() > last:
+        raise NoSuchSlot(field="slot")
+    return slot
+
+
+def _refuse_beyond_type(wanted: Wanted, slot: Slot, visit_type: Any, leaving: Appointment | None) -> None:
+    """Hold a doctor to as many visits of a type on one day; bookings of the doctor come one after another."""
+    zone = queries.hospital_zone()
+    begins = datetime.combine(slot.start.astimezone(zone).date(), time.min, tzinfo=zone)
+    query = sa.select(sa.func.count()).where(
+        Appointment.doctor_id == wanted.doctor_id,
+        Appointment.type_id == wanted.type_id,
+        Appointment.starts_at >= begins,
+        Appointment.starts_at < begins + timedelta(days=1),
+        Appointment.status.not_in(queries.FREED),
+    )
+    if leaving is not None:
+        query = query.where(Appointment.id != leaving.id)
+    if (db.session.scalar(query) or 0) >= visit_type.daily_capacity:
+        raise EnoughOfType(_others(wanted, slot))
+
+
+def _others(wanted: Wanted, slot: Slot) -> tuple[queries.FreeSlot, ...]:
+    minutes = int((slot.end - slot.start).total_seconds()) // 60 if wanted.type_id else None
+    return queries.find_alternatives(wanted.doctor_id, wanted.department_id, slot.start, minutes)

@@ -52,3 +52,26 @@ class PastSlot(InvalidValue):
 class NoSuchSlot(InvalidValue):
     title = _l("This time cannot be booked")
     default_message = _l("The doctor does not see patients at that time. Choose a time from the list.")
+
+
+class HospitalClosed(NoSuchSlot):
+    title = _l("The hospital is closed on that day")
+
+    def __init__(self, name: str, *, field: str | None = None) -> None:
+        super().__init__(_l("The hospital is closed on that day: %(name)s.", name=name), field=field)
+
+
+class RoomTaken(SlotTaken):
+    title = _l("The room is taken at that time")
+    default_message = _l("Another doctor sees a patient in this room at that time. Choose another time or room.")
+
+
+class EnoughOfType(SlotTaken):
+    title = _l("No more visits of this type on that day")
+    default_message = _l("The doctor has as many visits of this type on that day as there may be. Choose another day.")
+
+
+class PatientHasDied(Conflict):
+    title = _l("The patient has died")
+    default_message = _l("Nothing is booked for a patient who has died.")
+    remedy = _l("If this is a mistake, correct the patient's data first.")

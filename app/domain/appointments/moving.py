@@ -15,7 +15,7 @@ from app.core.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from app.core.i18n import _l
 from app.domain.access.reach import authorise
 from app.domain.appointments import rules
-from app.domain.appointments.booking_turns import check_slot, explain_collision, wait_for_turns
+from app.domain.appointments.booking_turns import Wanted, explain_collision, grant_place, wait_for_turns
 from app.domain.appointments.errors import NotCancellable
 from app.domain.appointments.freeing import free_time, withdraw_offers
 from app.domain.appointments.models import Appointment
@@ -67,18 +67,20 @@ def reschedule_appointment(
         raise NotMovable from error
     if visit.version != version:
         raise StaleVersion
-    slot = check_slot(doctor_id, visit.department_id, starts_at)
+    at_desk = actor.kind is ActorKind.STAFF
+    wanted = Wanted(doctor_id, visit.department_id, starts_at, visit.type_id, at_desk=at_desk)
+    granted = grant_place(wanted, leaving=visit)
+    slot = granted.slot
     before = (visit.doctor_id, visit.starts_at, visit.ends_at)
     try:
         with db.session.begin_nested():
             visit.doctor_id, visit.starts_at, visit.ends_at = doctor_id, slot.start, slot.end
+            visit.place, visit.schedule_id, visit.room_id = granted.place, granted.schedule_id, granted.room_id
             visit.confirmed_at = visit.confirmed_via = None
             visit.updated_by = actor.id
     except IntegrityError as error:
         db.session.refresh(visit)
-        raise explain_collision(
-            error, visit.patient_id, doctor_id, visit.department_id, slot, moving=visit.id
-        ) from error
+        raise explain_collision(error, visit.patient_id, wanted, slot, moving=visit.id) from error
     withdraw_offers(visit.id, unless_before=slot.start)
     free_time(before[0], visit.department_id, before[1], before[2])
     record_change(

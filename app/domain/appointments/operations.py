@@ -11,14 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
-from app.core.errors import NotFound, StaleVersion
+from app.core.errors import Forbidden, NotFound, StaleVersion
 from app.domain.access.reach import authorise
 from app.domain.appointments import queries, rules
-from app.domain.appointments.booking_turns import check_slot, explain_collision, wait_for_turns
+from app.domain.appointments.booking_turns import Wanted, explain_collision, grant_place, wait_for_turns
+from app.domain.appointments.errors import PatientHasDied
 from app.domain.appointments.freeing import free_time, withdraw_offers
-from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia
+from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia, VisitKind
 from app.domain.audit.operations import record_change
-from app.domain.identity.permissions import BOOK_FOR_PATIENTS
+from app.domain.identity.permissions import BOOK_FOR_PATIENTS, OVERBOOK
 from app.domain.messages.reminders import cancel_reminders, plan_reminders, queue_confirmation
 from app.domain.patients.models import Patient
 
@@ -34,27 +35,45 @@ def book_appointment(
     starts_at: datetime,
     reason: str,
     via: BookedVia,
+    type_id: UUID | None = None,
+    kind: VisitKind = VisitKind.PLANNED,
+    beyond: bool = False,
+    follows_id: UUID | None = None,
+    series_id: UUID | None = None,
+    tell: bool = True,
 ) -> Appointment:
     """Book a doctor's slot for a patient; asking again for the same visit returns the one that stands.
 
-    Raises InvalidValue for the reason, PastSlot, NoSuchSlot, SlotTaken with free times nearby, or OwnOverlap.
+    `beyond` squeezes somebody in beyond the slot's capacity, as far as the doctor's hours allow it and the actor may.
+    Raises InvalidValue for the reason, PastSlot, NoSuchSlot, SlotTaken with free times nearby, OwnOverlap,
+    PatientHasDied, or Forbidden.
     """
     reason = rules.check_reason(reason)
-    patient = _get_patient(patient_id)
+    patient = get_bookable_patient(patient_id)
     actor = authorise(actor, patient_id, BOOK_FOR_PATIENTS)
+    if beyond and not actor.may(OVERBOOK.code):
+        raise Forbidden
     wait_for_turns((doctor_id,), patient_id)
     standing = _find_same(patient_id, doctor_id, starts_at)
     if standing is not None:
         return standing
-    slot = check_slot(doctor_id, department_id, starts_at)
+    wanted = Wanted(doctor_id, department_id, starts_at, type_id, beyond, at_desk=actor.kind is ActorKind.STAFF)
+    granted = grant_place(wanted)
     appointment = Appointment(
         patient_id=patient_id,
         doctor_id=doctor_id,
         department_id=department_id,
-        starts_at=slot.start,
-        ends_at=slot.end,
+        starts_at=granted.slot.start,
+        ends_at=granted.slot.end,
         reason=reason,
         booked_via=via,
+        kind=kind,
+        place=granted.place,
+        type_id=type_id,
+        schedule_id=granted.schedule_id,
+        room_id=granted.room_id,
+        follows_id=follows_id,
+        series_id=series_id,
         created_by=actor.id,
         updated_by=actor.id,
     )
@@ -62,24 +81,31 @@ def book_appointment(
         with db.session.begin_nested():
             db.session.add(appointment)
     except IntegrityError as error:
-        standing = _find_same(patient_id, doctor_id, slot.start)
+        standing = _find_same(patient_id, doctor_id, granted.slot.start)
         if standing is not None:
             return standing  # a second submit of the same visit
-        raise explain_collision(error, patient_id, doctor_id, department_id, slot) from error
+        raise explain_collision(error, patient_id, wanted, granted.slot) from error
+    record_booking(actor, appointment)
+    plan_reminders(actor, appointment, patient)
+    if tell:
+        queue_confirmation(actor, appointment, patient)
+    return appointment
+
+
+def record_booking(actor: Actor, appointment: Appointment) -> None:
+    """Write down that a visit was booked, and read the code that the database gave it."""
     db.session.refresh(appointment, ["code", "version"])
-    ids = {"patient_id": str(patient_id), "doctor_id": str(doctor_id), "department_id": str(department_id)}
+    names = ("patient_id", "doctor_id", "department_id")
+    ids = {name: str(getattr(appointment, name)) for name in names}
     record_change(
         actor,
         "appointment.book",
         subject_type="appointment",
         subject_id=appointment.id,
-        patient_id=patient_id,
-        changes={name: [None, value] for name, value in ids.items()},
+        patient_id=appointment.patient_id,
+        changes={name: [None, value] for name, value in ids.items()} | {"kind": [None, appointment.kind.value]},
         event=ids,
     )
-    plan_reminders(actor, appointment, patient)
-    queue_confirmation(actor, appointment, patient)
-    return appointment
 
 
 def cancel_appointment(
@@ -125,10 +151,13 @@ def cancel_appointment(
     return appointment
 
 
-def _get_patient(patient_id: UUID) -> Patient:
+def get_bookable_patient(patient_id: UUID) -> Patient:
+    """Return a patient for whom something may be booked; raises NotFound or PatientHasDied."""
     patient = db.session.get(Patient, patient_id)
     if patient is None or patient.deleted_at is not None:
         raise NotFound
+    if patient.deceased_on is not None:
+        raise PatientHasDied
     return patient
 
 

@@ -16,14 +16,21 @@ from app.core.db import db
 from app.core.errors import NotFound
 from app.domain.appointments import rules
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
-from app.domain.appointments.models import Appointment, AppointmentStatus, DoctorSchedule, ScheduleException
+from app.domain.appointments.models import (
+    Appointment,
+    AppointmentStatus,
+    AppointmentType,
+    DoctorSchedule,
+    ScheduleException,
+)
 from app.domain.appointments.slots import WeeklyHours, free_slots
 from app.domain.identity.models import StaffUser
-from app.domain.organisation.models import Department
+from app.domain.organisation.models import Department, Holiday
 from app.tenancy.binding import bound_hospital
 
 MOST_DEPARTMENTS = 100
 MOST_DOCTORS = 200
+MOST_TYPES = 100
 WINDOW_DAYS = 14
 FREED = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
 # Standing visits without whose they are: a patient may see when a doctor is taken, and no row of others.
@@ -32,6 +39,7 @@ _BUSY = sa.table(
     sa.column("doctor_id", sa.Uuid),
     sa.column("starts_at", sa.DateTime(timezone=True)),
     sa.column("ends_at", sa.DateTime(timezone=True)),
+    sa.column("place", sa.SmallInteger),
 )
 _LONGEST_BUSY = timedelta(days=1)
 _SHORTEST = timedelta(minutes=5)
@@ -45,6 +53,28 @@ class FreeSlot:
     doctor_name: str
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in the way of a visit at some time: the places that are taken, an absence, a holiday."""
+
+    places: tuple[int, ...]
+    is_away: bool
+    holiday: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """When doctors are taken, when they are away, and when nobody is there."""
+
+    visits: dict[UUID, list[tuple[datetime, datetime]]]
+    absences: dict[UUID, list[tuple[datetime, datetime]]]
+    holidays: list[tuple[datetime, datetime]]
+
+    def closed(self, doctor_id: UUID) -> list[tuple[datetime, datetime]]:
+        """Return when a doctor is not to be booked at all."""
+        return [*self.absences.get(doctor_id, ()), *self.holidays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +152,10 @@ def list_hours(department_id: UUID, doctor_id: UUID | None = None) -> list[Docto
             DoctorSchedule.slot_minutes,
             DoctorSchedule.valid_from,
             DoctorSchedule.valid_until,
+            DoctorSchedule.capacity,
+            DoctorSchedule.overbook_max,
+            DoctorSchedule.id,
+            DoctorSchedule.room_id,
         )
         .join(StaffUser, StaffUser.id == DoctorSchedule.doctor_id)
         .join(Department, Department.id == DoctorSchedule.department_id)
@@ -132,21 +166,42 @@ def list_hours(department_id: UUID, doctor_id: UUID | None = None) -> list[Docto
         query = query.where(DoctorSchedule.doctor_id == doctor_id)
     found: dict[UUID, tuple[str, list[WeeklyHours]]] = {}
     for row in db.session.execute(query):
-        hours = WeeklyHours(row.weekday, row.starts, row.ends, row.slot_minutes, row.valid_from, row.valid_until)
+        hours = WeeklyHours(*row[2:])
         found.setdefault(row.doctor_id, (row.full_name, []))[1].append(hours)
     return [DoctorHours(doctor, name, tuple(every)) for doctor, (name, every) in found.items()]
 
 
-def list_free_slots(*, department_id: UUID, doctor_id: UUID | None = None, from_day: date, days: int) -> list[FreeSlot]:
-    """List the free times of a department's doctors, or of one, in `days` days from a day: two queries."""
+def list_free_slots(
+    *,
+    department_id: UUID,
+    doctor_id: UUID | None = None,
+    from_day: date,
+    days: int,
+    minutes: int | None = None,
+    beyond: bool = False,
+) -> list[FreeSlot]:
+    """List the free times of a department's doctors, or of one, in `days` days from a day: two queries.
+
+    `minutes` is how long the visit takes, where that is more than a slot; `beyond` also lists what may be overbooked.
+    """
     zone = hospital_zone()
     doctors = list_hours(department_id, doctor_id)
     start = datetime.combine(from_day, time.min, tzinfo=zone)
-    busy = _list_busy([entry.doctor_id for entry in doctors], start, start + timedelta(days=days))
+    busy = list_busy([entry.doctor_id for entry in doctors], start, start + timedelta(days=days))
     found = [
         FreeSlot(entry.doctor_id, entry.doctor_name, slot.start, slot.end)
         for entry in doctors
-        for slot in free_slots(entry.hours, busy.get(entry.doctor_id, ()), from_day, days, now=clock.now(), zone=zone)
+        for slot in free_slots(
+            entry.hours,
+            busy.visits.get(entry.doctor_id, ()),
+            from_day,
+            days,
+            now=clock.now(),
+            zone=zone,
+            closed=busy.closed(entry.doctor_id),
+            minutes=minutes,
+            beyond=beyond,
+        )
     ]
     return sorted(found, key=lambda slot: (slot.start, slot.doctor_name))
 
@@ -169,14 +224,18 @@ def get_free_slot(*, patient_id: UUID, department_id: UUID, doctor_id: UUID, sta
     raise SlotTaken(find_alternatives(doctor_id, department_id, starts_at))
 
 
-def find_alternatives(doctor_id: UUID | None, department_id: UUID, wanted: datetime) -> tuple[FreeSlot, ...]:
+def find_alternatives(
+    doctor_id: UUID | None, department_id: UUID, wanted: datetime, minutes: int | None = None
+) -> tuple[FreeSlot, ...]:
     """Return free times near a wanted one: the doctor's own, or where there are none the department's."""
     zone = hospital_zone()
     today = clock.today(zone)
     day = min(max(wanted.astimezone(zone).date(), today), rules.last_bookable_day(today))
     from_day = max(today, day - timedelta(days=WINDOW_DAYS // 2))
     for doctor in dict.fromkeys((doctor_id, None)):
-        slots = list_free_slots(department_id=department_id, doctor_id=doctor, from_day=from_day, days=WINDOW_DAYS)
+        slots = list_free_slots(
+            department_id=department_id, doctor_id=doctor, from_day=from_day, days=WINDOW_DAYS, minutes=minutes
+        )
         if slots:
             return tuple(rules.nearest(rules.one_for_each_time(slots, zone), wanted))
     return ()
@@ -198,28 +257,73 @@ def find_own_at(
 
 
 def is_away(doctor_id: UUID, start: datetime, end: datetime) -> bool:
-    """Tell whether a doctor, though scheduled, is not there in some part of a time."""
-    query = sa.select(ScheduleException.id).where(
-        ScheduleException.doctor_id == doctor_id, ScheduleException.starts_at < end, ScheduleException.ends_at > start
+    """Tell whether a doctor, though scheduled, is not there in some part of a time, or nobody is on that day."""
+    standing = read_standing(doctor_id, start, end)
+    return standing.is_away or standing.holiday is not None
+
+
+def read_standing(doctor_id: UUID, start: datetime, end: datetime) -> Standing:
+    """Return what stands in the way of a visit to a doctor at a time: one query."""
+    absent = (
+        sa.exists()
+        .where(
+            ScheduleException.doctor_id == doctor_id,
+            ScheduleException.starts_at < end,
+            ScheduleException.ends_at > start,
+        )
+        .label("is_away")
     )
-    return db.session.execute(query.limit(1)).first() is not None
+    day = start.astimezone(hospital_zone()).date()
+    holiday = sa.select(Holiday.name).where(Holiday.day == day).scalar_subquery().label("holiday")
+    places = sa.select(_BUSY.c.place).where(
+        _BUSY.c.doctor_id == doctor_id,
+        _BUSY.c.starts_at > start - _LONGEST_BUSY,
+        _BUSY.c.starts_at < end,
+        _BUSY.c.ends_at > start,
+    )
+    query = sa.select(sa.func.array(places.scalar_subquery()).label("places"), absent, holiday)
+    row = db.session.execute(query, bind_arguments={"mapper": sa.inspect(Appointment)}).one()
+    return Standing(tuple(row.places), row.is_away, row.holiday)
 
 
-def _list_busy(
-    doctor_ids: Sequence[UUID], start: datetime, end: datetime
-) -> dict[UUID, list[tuple[datetime, datetime]]]:
+def list_types(department_id: UUID | None = None) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """List the types of visits in use, of all departments or those that one may have."""
+    query = sa.select(AppointmentType.id, AppointmentType.name, AppointmentType.name_en, AppointmentType.minutes).where(
+        AppointmentType.closed_at.is_(None)
+    )
+    if department_id is not None:
+        query = query.where(
+            sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == department_id)
+        )
+    return db.session.execute(query.order_by(AppointmentType.position, AppointmentType.name).limit(MOST_TYPES)).all()
+
+
+def list_busy(doctor_ids: Sequence[UUID], start: datetime, end: datetime) -> Busy:
+    """Return when doctors are taken or away between two moments, with the hospital's holidays: one query."""
     if not doctor_ids:
-        return {}
-    visits = sa.select(_BUSY).where(
+        return Busy({}, {}, [])
+    visits = sa.select(sa.literal("visit"), _BUSY.c.doctor_id, _BUSY.c.starts_at, _BUSY.c.ends_at).where(
         _BUSY.c.doctor_id.in_(doctor_ids), _BUSY.c.starts_at >= start - _LONGEST_BUSY, _BUSY.c.starts_at < end
     )
-    absences = sa.select(ScheduleException.doctor_id, ScheduleException.starts_at, ScheduleException.ends_at).where(
+    absences = sa.select(
+        sa.literal("absence"), ScheduleException.doctor_id, ScheduleException.starts_at, ScheduleException.ends_at
+    ).where(
         ScheduleException.doctor_id.in_(doctor_ids),
         ScheduleException.starts_at < end,
         ScheduleException.ends_at > start,
     )
-    both = db.session.execute(sa.union_all(visits, absences), bind_arguments={"mapper": sa.inspect(Appointment)})
-    return _by_doctor(both)
+    zone = hospital_zone()
+    begins = sa.func.timezone(str(zone), sa.cast(Holiday.day, sa.DateTime()))
+    holidays = sa.select(
+        sa.literal("holiday"), sa.cast(sa.null(), sa.Uuid), begins, begins + sa.text("interval '1 day'")
+    ).where(Holiday.day >= start.astimezone(zone).date(), Holiday.day <= end.astimezone(zone).date())
+    every = sa.union_all(visits, absences, holidays)
+    rows = db.session.execute(every, bind_arguments={"mapper": sa.inspect(Appointment)}).all()
+    return Busy(
+        _by_doctor(row[1:] for row in rows if row[0] == "visit"),
+        _by_doctor(row[1:] for row in rows if row[0] == "absence"),
+        [(row[2], row[3]) for row in rows if row[0] == "holiday"],
+    )
 
 
 def _by_doctor(rows: Iterable[Any]) -> dict[UUID, list[tuple[datetime, datetime]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -12,10 +12,11 @@ from app.core.errors import InvalidValue
 from app.core.i18n import _l
 from app.domain.appointments.errors import NoSuchSlot, NotCancellable, PastSlot
 from app.domain.appointments.models import AppointmentStatus
-from app.domain.appointments.slots import Hours, Slot, slots_of_day
+from app.domain.appointments.slots import Hours, Slot, places_of, slots_of_day
 
 LONGEST_REASON = 500
 BOOKABLE_DAYS = 90
+DESK_BOOKABLE_DAYS = 366
 ALTERNATIVES = 6
 
 
@@ -43,12 +44,14 @@ def check_reason(text: str | None) -> str:
     return reason
 
 
-def check_slot(hours: Iterable[Hours], starts_at: datetime, *, now: datetime, zone: tzinfo) -> Slot:
+def check_slot(
+    hours: Iterable[Hours], starts_at: datetime, *, now: datetime, zone: tzinfo, minutes: int | None = None
+) -> Slot:
     """Return the slot of the doctor's hours that begins at a moment; raises PastSlot or NoSuchSlot."""
     if starts_at <= now:
         raise PastSlot(field="slot")
     day = starts_at.astimezone(zone).date()
-    for slot in slots_of_day(hours, day, zone):
+    for slot in slots_of_day(hours, day, zone, minutes):
         if slot.start == starts_at:
             return slot
     raise NoSuchSlot(field="slot")
@@ -65,9 +68,21 @@ def is_cancellable(status: AppointmentStatus, starts_at: datetime, *, now: datet
     return status is AppointmentStatus.BOOKED and starts_at > now
 
 
-def last_bookable_day(today: date) -> date:
-    """Return the last day for which patients may book."""
-    return today + timedelta(days=BOOKABLE_DAYS)
+def choose_place(slot: Slot, taken: Collection[int], *, beyond: bool) -> int | None:
+    """Return the first free place of a slot in which some are taken, or None where there is none (any more)."""
+    if len(taken) >= places_of(slot, beyond):
+        return None
+    return first_free(taken)
+
+
+def first_free(taken: Collection[int]) -> int:
+    """Return the lowest place, beginning with 1, that nobody has."""
+    return next(place for place in range(1, len(taken) + 2) if place not in taken)
+
+
+def last_bookable_day(today: date, *, at_desk: bool = False) -> date:
+    """Return the last day for which patients may book, or the desk for them."""
+    return today + timedelta(days=DESK_BOOKABLE_DAYS if at_desk else BOOKABLE_DAYS)
 
 
 def one_for_each_time(slots: Sequence[SlotOf], zone: tzinfo) -> list[SlotOf]:
