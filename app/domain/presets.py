@@ -21,6 +21,7 @@ from app.domain.identity.administrators import write_first_administrator
 from app.domain.identity.models import Role, RolePermission, StaffPermission
 from app.domain.identity.permissions import ROLE_PRESETS
 from app.domain.identity.role_content import write_role_content
+from app.domain.laboratory.starting import seed_laboratory, starting_catalogue
 from app.domain.organisation.models import Department, Setting
 from app.domain.prescriptions.formulary import starting_formulary
 from app.domain.prescriptions.models import Medicine
@@ -43,7 +44,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def register() -> None:
     """Have every new hospital start with the presets, and given its first administrator."""
-    seeders = (seed_permissions, _seed_roles, seed_settings, seed_departments, seed_services, seed_formulary)
+    seeders = (
+        seed_permissions,
+        _seed_roles,
+        seed_settings,
+        seed_departments,
+        seed_services,
+        seed_formulary,
+        seed_laboratory,
+    )
     seeds_new_hospitals(seeders, presets_digest)
     writes_administrators(write_first_administrator)
     restored.register()
@@ -56,7 +65,7 @@ def presets_digest() -> str:
     medicines = [asdict(entry) for entry in starting_formulary()]
     services = [asdict(entry) for entry in STARTING_SERVICES]
     permissions = sorted(permission.code for permission in list_permissions("hospital"))
-    facts = (permissions, roles, SETTINGS, DEPARTMENTS, services, medicines)
+    facts = (permissions, roles, SETTINGS, DEPARTMENTS, services, medicines, starting_catalogue())
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

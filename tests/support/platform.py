@@ -39,8 +39,9 @@ ACTOR = Actor(ActorKind.SYSTEM, None, "tests")
 KEPT = {
     "hospital": {
         "alembic_version", "alert_rules", "consent_purposes", "consent_texts", "departments", "hospital_info",
-        "medicines", "permissions", "record_templates", "reminder_rules", "retention_rules", "role_field_rules", "role_permissions",
-        "roles", "services", "settings",
+        "lab_analytes", "lab_panel_tests", "lab_panels", "lab_reference_ranges", "lab_tests", "medicines",
+        "permissions", "record_templates", "reminder_rules", "retention_rules", "role_field_rules",
+        "role_permissions", "roles", "services", "settings",
     },
     "central": {
         "alembic_version", "alert_rules", "database_clusters", "hospital_databases", "hospitals",

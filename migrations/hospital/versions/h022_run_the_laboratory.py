@@ -385,6 +385,8 @@ CREATE TRIGGER same_patient BEFORE INSERT ON lab_reports
     FOR EACH ROW EXECUTE FUNCTION vien_same_patient_as_order();
 CREATE TRIGGER refuse_for_erased BEFORE INSERT ON lab_orders
     FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_erased();
+CREATE TRIGGER refuse_for_deceased BEFORE INSERT ON lab_orders
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_deceased();
 """
 
 # Results go with the records: where a patient is erased, and where the record of the visit is purged.
