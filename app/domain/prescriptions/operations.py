@@ -15,6 +15,7 @@ from app.domain.prescriptions.doses import Dose
 from app.domain.prescriptions.errors import DuplicateMedicine
 from app.domain.prescriptions.models import MealTiming, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.prescriptions.queries import get_medicine
+from app.domain.prescriptions.reviewing import copy_overrides, refuse_deceased
 from app.domain.records.drafts import hold_draft, touch
 from app.domain.records.errors import signed_is_final
 from app.domain.records.models import MedicalRecord
@@ -45,9 +46,15 @@ def add_item(
     meal_timing: MealTiming = MealTiming.ANY,
     instructions: str | None = None,
 ) -> PrescriptionItem:
-    """Prescribe a medicine; the quantity follows from the dose. Raises UnknownMedicine or DuplicateMedicine."""
+    """Prescribe a medicine; the quantity follows from the dose.
+
+    Raises UnknownMedicine, DuplicateMedicine, PrescribesForDeceased.
+
+    What the prescription is warned of is for `reviewing`.
+    """
     record, medicine = hold_draft(actor, record_id), get_medicine(medicine_id)
-    prescription = _prescription_of(record_id) or _begin(actor, record)
+    refuse_deceased(record.patient_id)
+    prescription = find_prescription(record_id) or _begin(actor, record)
     item = PrescriptionItem(
         prescription_id=prescription.id,
         medicine_id=medicine.id,
@@ -78,7 +85,7 @@ def add_item(
 
 def remove_item(actor: Actor, record_id: UUID, item_id: UUID) -> None:
     """Take a medicine off a draft; one that is gone already harms nothing."""
-    record, prescription = hold_draft(actor, record_id), _prescription_of(record_id)
+    record, prescription = hold_draft(actor, record_id), find_prescription(record_id)
     if prescription is None:
         return
     with signed_is_final():
@@ -93,7 +100,7 @@ def remove_item(actor: Actor, record_id: UUID, item_id: UUID) -> None:
 
 def sign_prescription(actor: Actor, record_id: UUID) -> None:
     """Sign what is prescribed with a record; an empty prescription stays a draft that nobody is given."""
-    prescription = _prescription_of(record_id)
+    prescription = find_prescription(record_id)
     if prescription is None or not list_item_ids(record_id):
         return
     prescription.status, prescription.signed_at = PrescriptionStatus.SIGNED, clock.now()
@@ -105,17 +112,18 @@ def sign_prescription(actor: Actor, record_id: UUID) -> None:
 
 def replace_prescription(actor: Actor, record_id: UUID) -> None:
     """Cancel the signed prescription of a version that is being amended: the new version's stands instead."""
-    prescription = _prescription_of(record_id)
+    prescription = find_prescription(record_id)
     if prescription is None or prescription.status is not PrescriptionStatus.SIGNED:
         return
     prescription.status, prescription.updated_by = PrescriptionStatus.CANCELLED, actor.id
+    prescription.cancelled_at, prescription.cancelled_by = clock.now(), actor.id
     db.session.flush()
     _record(actor, "prescription.cancel", prescription, ["status"])
 
 
 def copy_prescription(actor: Actor, from_record_id: UUID, to_record_id: UUID) -> None:
     """Give an amendment's draft the medicines of the version it amends."""
-    former = _prescription_of(from_record_id)
+    former = find_prescription(from_record_id)
     items = [] if former is None else list(db.session.scalars(_items_of(former.id)))
     if former is None or not items:
         return
@@ -124,6 +132,7 @@ def copy_prescription(actor: Actor, from_record_id: UUID, to_record_id: UUID) ->
         patient_id=former.patient_id,
         doctor_id=former.doctor_id,
         note=former.note,
+        renewed_from_id=former.renewed_from_id,
         created_by=actor.id,
     )
     db.session.add(copy)
@@ -131,6 +140,7 @@ def copy_prescription(actor: Actor, from_record_id: UUID, to_record_id: UUID) ->
     for item in items:
         copied = {name: getattr(item, name) for name in _COPIED}
         db.session.add(PrescriptionItem(prescription_id=copy.id, created_by=actor.id, **copied))
+    copy_overrides(actor, former.id, copy.id)
     db.session.flush()
 
 
@@ -144,7 +154,8 @@ def list_item_ids(record_id: UUID) -> list[UUID]:
     return list(db.session.scalars(query))
 
 
-def _prescription_of(record_id: UUID) -> Prescription | None:
+def find_prescription(record_id: UUID) -> Prescription | None:
+    """Return what is prescribed with a record, if anything was."""
     return db.session.scalars(sa.select(Prescription).where(Prescription.record_id == record_id)).one_or_none()
 
 

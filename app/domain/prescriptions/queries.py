@@ -52,15 +52,22 @@ def get_medicine(medicine_id: UUID) -> Medicine:
 
 
 def list_items(record_id: UUID) -> list[Any]:
-    """Return the medicines prescribed with a record, in their order, with the prescription's code and status."""
+    """Return the medicines prescribed with a record, in their order, with ingredients and the prescription's state."""
     columns = [
         column
         for column in sa.inspect(PrescriptionItem).columns
         if column.key not in ("created_at", "updated_at", "created_by", "updated_by")
     ]
     query = (
-        sa.select(*columns, Prescription.code.label("prescription_code"), Prescription.status)
+        sa.select(
+            *columns,
+            Medicine.ingredients,
+            Medicine.atc_code,
+            Prescription.code.label("prescription_code"),
+            Prescription.status,
+        )
         .join(Prescription, Prescription.id == PrescriptionItem.prescription_id)
+        .join(Medicine, Medicine.id == PrescriptionItem.medicine_id)
         .where(Prescription.record_id == record_id)
         .order_by(PrescriptionItem.position, PrescriptionItem.id)
     )

@@ -13,6 +13,7 @@ from app.domain.appointments.models import AppointmentStatus
 from app.domain.appointments.visits import hold_visit
 from app.domain.audit.operations import record_change
 from app.domain.prescriptions.operations import replace_prescription, sign_prescription
+from app.domain.prescriptions.reviewing import check_can_prescribe
 from app.domain.records.errors import NotAsSeen, signed_is_final
 from app.domain.records.models import MedicalRecord, RecordDiagnosis, RecordStatus
 from app.domain.records.operations import list_content_ids, save_draft
@@ -22,13 +23,15 @@ from app.domain.records.rules import Note, check_can_sign, fingerprint, note_fro
 def sign_record(actor: Actor, record_id: UUID, *, version: int, was: Note, note: Note, seen: str) -> MedicalRecord:
     """Save what the page holds and sign it; `seen` is the fingerprint of the diagnoses and medicines in view.
 
-    Raises CannotSign, StaleRecord, NotAsSeen, NotTreatingDoctor or SignedIsFinal; then nothing is signed.
+    Raises CannotSign, UnansweredWarnings, PrescribesForDeceased, StaleRecord, NotAsSeen, NotTreatingDoctor or
+    SignedIsFinal; then nothing is signed.
     """
     record = save_draft(actor, record_id, version=version, was=was, note=note)
     kinds = db.session.scalars(sa.select(RecordDiagnosis.kind).where(RecordDiagnosis.record_id == record_id))
     check_can_sign(note_from(record), list(kinds))
     if fingerprint(list_content_ids(record_id)) != seen:
         raise NotAsSeen
+    check_can_prescribe(record_id, record.patient_id)
     with signed_is_final():
         if record.parent_id is not None:
             _retire(actor, record.parent_id)
