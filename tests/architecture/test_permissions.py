@@ -24,7 +24,6 @@ TO_COME: frozenset[str] = frozenset(
         "lab.catalogue",
         "documents.view",
         "documents.add",
-        "reports.view",
     }
 )
 

@@ -48,9 +48,9 @@ class Period:
 def make_period(first: date, last: date) -> Period:
     """Return a period; raises InvalidValue for one that ends before it begins, or that is longer than five years."""
     if last < first:
-        raise InvalidValue(_l("The last day is before the first."), field="last")
+        raise InvalidValue(_l("The last day is before the first."), field="until")
     if (last - first).days >= MOST_DAYS:
-        raise InvalidValue(_l("Choose at most five years."), field="last")
+        raise InvalidValue(_l("Choose at most five years."), field="until")
     return Period(first, last)
 
 

@@ -10,7 +10,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from app.core import clock
+from app.core.after_commit import after_commit
 from app.core.db import db
+from app.core.queue import enqueue
 from app.domain.audit.models import OutboxEvent
 from app.domain.reports.models import VIEWS, ReportRefresh
 from app.domain.reports.queries import find_freshness
@@ -50,3 +52,9 @@ def figures_are_old() -> bool:
 def view_names() -> list[str]:
     """Return the names of all views, in the order in which they are counted."""
     return [view.name for view in VIEWS]
+
+
+def ask_for_figures() -> None:
+    """Have a worker count the figures soon; whoever asks before it has begun asks for the same counting."""
+    code = bound_hospital().code
+    after_commit(lambda: enqueue("refresh_reports", hospital=code))
