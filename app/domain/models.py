@@ -6,6 +6,7 @@ from app.domain.audit import models as audit
 from app.domain.audit import watching as audit_watching
 from app.domain.billing import models as billing
 from app.domain.centre import models as centre
+from app.domain.documents import models as documents
 from app.domain.files import models as files
 from app.domain.gateway import models as gateway
 from app.domain.identity import models as identity
@@ -34,6 +35,7 @@ __all__ = [
     "audit_watching",
     "billing",
     "centre",
+    "documents",
     "files",
     "gateway",
     "identity",

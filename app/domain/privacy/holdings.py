@@ -132,6 +132,8 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("patient_consents", _l("Consents"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"sequence"})),
     Holding("data_requests", _l("Requests about data"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
     Holding("own_exports", _l("Copies of the data"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"error"})),
+    Holding("documents", _l("Documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF | {"deleted_by"}),
+    Holding("document_versions", _l("Versions of documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
     Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"})),
     Holding(
         "legal_holds",
