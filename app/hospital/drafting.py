@@ -19,6 +19,7 @@ from app.domain.records.rules import LABELS, NOTE_FIELDS, fingerprint
 from app.hospital.consultation_panels import panels_for
 from app.hospital.diagnoses import find_diagnoses
 from app.hospital.forms.consultations import ConsultationForm
+from app.hospital.prescribing_facts import prescribing_facts
 from app.hospital.vitals_table import tabulate
 from app.web.conflicts import show_conflict
 from app.web.principals import current_actor
@@ -69,6 +70,7 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
         saved_at=opened.row.updated_at,
         found_diagnoses=find_diagnoses(form.diagnosis_q.data or ""),
         found_medicines=search_medicines(form.medicine_q.data or ""),
+        prescribing=prescribing_facts(opened) if block in ("content", "prescription") else None,
         fragment=fragment,
         has_errors=failed,
     )

@@ -16,6 +16,7 @@ from app.core.ids import parse_id
 from app.domain.prescriptions.doses import Dose, parse_amount, parse_count
 from app.domain.prescriptions.models import MealTiming
 from app.domain.prescriptions.operations import LONGEST_INSTRUCTIONS
+from app.domain.prescriptions.reviewing import LONGEST_REASON
 from app.domain.records.rules import LABELS, LONGEST_TEXT, NOTE_FIELDS, Note
 from app.hospital.wording import MEAL_TIMING
 from app.web.forms import Form
@@ -52,6 +53,10 @@ class ConsultationForm(Form):
     instructions = StringField(
         _l("Instructions"),
         validators=[Length(max=LONGEST_INSTRUCTIONS, message=_l("This text is too long."))],
+    )
+    override_reason = TextAreaField(
+        _l("Why it is prescribed all the same"),
+        validators=[Length(max=LONGEST_REASON, message=_l("This text is too long."))],
     )
 
     @property
