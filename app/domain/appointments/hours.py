@@ -1,4 +1,4 @@
-"""Doctors' hours: the weekdays and times at which a doctor sees patients of a department."""
+"""Doctors' hours: the weekdays and times at which a doctor sees patients of a department, and in which room."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date, time
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from app.core.actor import Actor
 from app.core.db import db
@@ -16,10 +17,18 @@ from app.core.i18n import _l
 from app.domain.appointments.models import DoctorSchedule
 from app.domain.audit.operations import record_change
 from app.domain.identity.models import StaffUser
-from app.domain.organisation.models import Department
+from app.domain.organisation.models import Department, Room
 
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
 MOST_SHOWN = 100
+MOST_IN_SLOT, MOST_BEYOND = 10, 5
+ROOM_AT_ONCE = "ex_doctor_schedules_room_at_once"
+
+
+class RoomInUse(Conflict):
+    title = _l("Another doctor has this room then")
+    default_message = _l("These hours overlap with hours that another doctor has in the same room.")
+    remedy = _l("Choose another room or other times.")
 
 
 class HoursOverlap(Conflict):
@@ -51,6 +60,9 @@ class HoursRow:
     valid_from: date
     valid_until: date | None
     department: str
+    room: str | None
+    capacity: int
+    overbook_max: int
 
 
 def add_hours(
@@ -64,10 +76,16 @@ def add_hours(
     slot_minutes: int,
     valid_from: date,
     valid_until: date | None = None,
+    room_id: UUID | None = None,
+    capacity: int = 1,
+    overbook_max: int = 0,
 ) -> list[DoctorSchedule]:
-    """Give a doctor hours on weekdays (0 is Monday); raises InvalidValue or HoursOverlap."""
+    """Give a doctor hours on weekdays (0 is Monday); raises InvalidValue, HoursOverlap or RoomInUse."""
     hours = Hours(frozenset(weekdays), starts, ends, valid_from, valid_until)
     _check(hours, slot_minutes)
+    _check_places(capacity, overbook_max)
+    if room_id is not None and not _is_room(room_id):
+        raise InvalidValue(_l("Choose from what the page offers."), field="room")
     doctor_id = _find_doctor(username)
     department_id = db.session.scalar(sa.select(Department.id).where(Department.code == department_code))
     if department_id is None:
@@ -83,12 +101,20 @@ def add_hours(
             slot_minutes=slot_minutes,
             valid_from=valid_from,
             valid_until=valid_until,
+            room_id=room_id,
+            capacity=capacity,
+            overbook_max=overbook_max,
             created_by=actor.id,
         )
         for weekday in sorted(hours.weekdays)
     ]
-    db.session.add_all(made)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add_all(made)
+    except IntegrityError as error:
+        if getattr(getattr(error.orig, "diag", None), "constraint_name", None) == ROOM_AT_ONCE:
+            raise RoomInUse from error
+        raise
     record_change(
         actor,
         "schedule.add",
@@ -110,6 +136,20 @@ def _check(hours: Hours, slot_minutes: int) -> None:
         )
     if hours.valid_until is not None and hours.valid_until < hours.valid_from:
         raise InvalidValue(_l("The last day must not be before the first."), field="valid_until")
+
+
+def _check_places(capacity: int, overbook_max: int) -> None:
+    if not 1 <= capacity <= MOST_IN_SLOT:
+        message = _l("Enter a number from %(least)s to %(most)s.", least=1, most=MOST_IN_SLOT)
+        raise InvalidValue(message, field="capacity")
+    if not 0 <= overbook_max <= MOST_BEYOND:
+        message = _l("Enter a number from %(least)s to %(most)s.", least=0, most=MOST_BEYOND)
+        raise InvalidValue(message, field="overbook_max")
+
+
+def _is_room(room_id: UUID) -> bool:
+    query = sa.select(sa.exists().where(Room.id == room_id, Room.closed_at.is_(None)))
+    return bool(db.session.scalar(query))
 
 
 def _find_doctor(username: str) -> UUID:
@@ -147,8 +187,12 @@ def list_hours(doctor_id: UUID, since: date) -> list[HoursRow]:
             DoctorSchedule.valid_from,
             DoctorSchedule.valid_until,
             Department.name,
+            Room.name,
+            DoctorSchedule.capacity,
+            DoctorSchedule.overbook_max,
         )
         .join(Department, Department.id == DoctorSchedule.department_id)
+        .outerjoin(Room, Room.id == DoctorSchedule.room_id)
         .where(
             DoctorSchedule.doctor_id == doctor_id,
             sa.or_(DoctorSchedule.valid_until.is_(None), DoctorSchedule.valid_until >= since),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from wtforms import BooleanField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField, widgets
+from wtforms import BooleanField, HiddenField, SelectField, SelectMultipleField, StringField, widgets
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from app.core.errors import InvalidValue
 from app.core.formats.phones import parse_phone
@@ -82,32 +82,6 @@ class ReasonForm(Form):
     """Why something is done to somebody's account."""
 
     reason = StringField(_l("Reason"), validators=[DataRequired(_l("Say in a few words why.")), Length(max=300)])
-
-
-class HoursForm(Form):
-    """Hours in which a doctor sees patients."""
-
-    weekdays = SelectMultipleField(
-        _l("Weekdays"),
-        option_widget=widgets.CheckboxInput(),
-        widget=widgets.ListWidget(prefix_label=False),
-        coerce=int,
-        validators=[DataRequired(_l("Choose weekdays from Monday to Sunday."))],
-    )
-    department = SelectField(_l("Department"), validators=[DataRequired(_l("Choose a department of the hospital."))])
-    starts = StringField(_l("From"), validators=[DataRequired(_l("Enter a time such as 07:30."))])
-    ends = StringField(_l("To"), validators=[DataRequired(_l("Enter a time such as 07:30."))])
-    slot_minutes = IntegerField(
-        _l("Minutes for one visit"),
-        default=30,
-        validators=[NumberRange(5, 240, _l("Choose between 5 and 240 minutes."))],
-    )
-
-    def offer(self, departments: list[tuple[str, str]]) -> HoursForm:
-        """Offer the weekdays and the departments (code and name)."""
-        self.weekdays.choices = [SelectChoice(number, str(day)) for number, day in enumerate(WEEKDAYS)]
-        self.department.choices = [SelectChoice(code, name) for code, name in departments]
-        return self
 
 
 def _phone(text: str | None) -> str | None:
