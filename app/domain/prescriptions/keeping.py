@@ -1,0 +1,175 @@
+"""Keeping the formulary: what a medicine must say of itself, finding it, putting it in, changing it, retiring it.
+
+A medicine is never deleted, because prescriptions refer to it; one that is retired can no longer be prescribed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.errors import InvalidValue, NotFound, StaleVersion, Text
+from app.core.formats.names import normalise_name, search_key
+from app.core.i18n import _l
+from app.domain.audit.operations import record_change
+from app.domain.identity.models import StaffUser
+from app.domain.paging import Page, offset_of
+from app.domain.prescriptions.models import Medicine
+from app.domain.prescriptions.substances import ingredients_of
+
+PER_PAGE = 50
+MOST_INGREDIENTS = 20
+CODE = re.compile(r"[A-Z0-9][A-Z0-9._/-]{0,29}")
+ATC = re.compile(r"[A-Z][0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?")
+LONGEST = {"name": 200, "strength": 100, "form": 100, "unit": 20, "route": 60}
+LABELS: dict[str, Text] = {
+    "code": _l("Code"),
+    "name": _l("Name"),
+    "strength": _l("Strength"),
+    "form": _l("Form"),
+    "unit": _l("Unit"),
+    "route": _l("Route"),
+    "atc_code": _l("ATC code"),
+    "ingredients": _l("Ingredients"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MedicineDetails:
+    """A medicine as it is typed or read from a file; the ingredients are joined by +."""
+
+    code: str
+    name: str
+    strength: str
+    form: str
+    unit: str
+    route: str
+    atc_code: str = ""
+    ingredients: str = ""
+
+
+class StaleMedicine(StaleVersion):
+    """The medicine was changed meanwhile; `theirs` is how it stands now."""
+
+    def __init__(self, theirs: Any) -> None:
+        self.theirs = theirs
+        super().__init__()
+
+
+def check_medicine(details: MedicineDetails) -> dict[str, Any]:
+    """Return the columns of a medicine; raises InvalidValue with the field that is wrong."""
+    values: dict[str, Any] = {name: normalise_name(text) for name, text in asdict(details).items()}
+    values["code"], values["atc_code"] = values["code"].upper(), values["atc_code"].upper() or None
+    if not CODE.fullmatch(values["code"]):
+        raise InvalidValue(_l("A code has 1 to 30 letters without diacritics, digits, or . _ / -"), field="code")
+    for name, longest in LONGEST.items():
+        if not values[name]:
+            raise InvalidValue(_l("Enter this: %(label)s.", label=LABELS[name]), field=name)
+        if len(values[name]) > longest:
+            raise InvalidValue(_l("This text is too long."), field=name)
+    if values["atc_code"] and not ATC.fullmatch(values["atc_code"]):
+        raise InvalidValue(_l("An ATC code is written like N02BE01."), field="atc_code")
+    # What the name says already is not kept twice.
+    ingredients = ingredients_of(values["ingredients"], ())
+    if len(ingredients) > MOST_INGREDIENTS:
+        raise InvalidValue(_l("A medicine has at most 20 ingredients here."), field="ingredients")
+    values["ingredients"] = [] if ingredients == ingredients_of(values["name"], ()) else list(ingredients)
+    return values
+
+
+def list_medicines(text: str, page: int, *, retired: bool = False) -> Page[Any]:
+    """Return medicines by a part of name or code, or all; `retired` returns those that are no longer prescribed."""
+    query = sa.select(
+        Medicine.id, Medicine.code, Medicine.name, Medicine.strength, Medicine.form, Medicine.unit, Medicine.route,
+        Medicine.atc_code, Medicine.ingredients, Medicine.is_active, sa.func.count().over().label("total"),
+    ).where(Medicine.is_active.is_not(retired))  # fmt: skip
+    for word in search_key(text[:100]).split()[:5]:
+        query = query.where(
+            sa.or_(
+                Medicine.search_name.contains(word, autoescape=True),
+                sa.func.lower(Medicine.code).startswith(word, autoescape=True),
+            )
+        )
+    query = query.order_by(Medicine.search_name, Medicine.strength, Medicine.code)
+    rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
+    return Page(rows, page, PER_PAGE, rows[0].total if rows else 0)
+
+
+def read_medicine(medicine_id: UUID) -> Any:
+    """Return a medicine with who changed it last; raises NotFound."""
+    row = db.session.execute(
+        sa.select(*sa.inspect(Medicine).columns, StaffUser.full_name.label("updated_by_name"))
+        .outerjoin(StaffUser, StaffUser.id == Medicine.updated_by)
+        .where(Medicine.id == medicine_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def details_of(row: Any) -> MedicineDetails:
+    """Return a medicine as it would be typed."""
+    texts = {name: getattr(row, name) for name in LONGEST}
+    return MedicineDetails(code=row.code, atc_code=row.atc_code or "", ingredients=" + ".join(row.ingredients), **texts)
+
+
+def create_medicine(actor: Actor, details: MedicineDetails) -> Medicine:
+    """Put a medicine into the formulary; raises InvalidValue, also for a code that is taken."""
+    medicine = Medicine(created_by=actor.id, updated_by=actor.id, **check_medicine(details))
+    try:
+        with db.session.begin_nested():
+            db.session.add(medicine)
+    except IntegrityError:
+        raise _code_is_taken() from None
+    _record(actor, "medicine.create", medicine.id, sorted(LABELS))
+    return medicine
+
+
+def update_medicine(actor: Actor, medicine_id: UUID, version: int, details: MedicineDetails) -> None:
+    """Change a medicine; what was prescribed stays as it was. Raises NotFound, InvalidValue or StaleMedicine."""
+    values, medicine = check_medicine(details), _hold(medicine_id)
+    if medicine.version != version:
+        raise StaleMedicine(read_medicine(medicine_id))
+    changed = sorted(name for name, value in values.items() if getattr(medicine, name) != value)
+    if not changed:
+        return
+    try:
+        with db.session.begin_nested():
+            for name in changed:
+                setattr(medicine, name, values[name])
+            medicine.updated_by = actor.id
+    except IntegrityError:
+        raise _code_is_taken() from None
+    _record(actor, "medicine.update", medicine_id, changed)
+
+
+def retire_medicine(actor: Actor, medicine_id: UUID, *, retired: bool) -> None:
+    """Stop a medicine from being prescribed, or let it be prescribed again; raises NotFound."""
+    medicine = _hold(medicine_id)
+    if medicine.is_active is not retired:
+        return
+    medicine.is_active, medicine.updated_by = not retired, actor.id
+    db.session.flush()
+    _record(actor, "medicine.disable" if retired else "medicine.enable", medicine_id, ["is_active"])
+
+
+def _hold(medicine_id: UUID) -> Medicine:
+    medicine = db.session.scalars(sa.select(Medicine).where(Medicine.id == medicine_id).with_for_update()).one_or_none()
+    if medicine is None:
+        raise NotFound
+    return medicine
+
+
+def _code_is_taken() -> InvalidValue:
+    return InvalidValue(_l("Another medicine has this code."), field="code")
+
+
+def _record(actor: Actor, action: str, medicine_id: UUID, fields: list[str]) -> None:
+    record_change(actor, action, subject_type="medicine", subject_id=medicine_id, changes={"fields": fields})
