@@ -12,6 +12,7 @@ from app.domain.gateway import models as gateway
 from app.domain.identity import models as identity
 from app.domain.identity import proofs as identity_proofs
 from app.domain.laboratory import models as laboratory
+from app.domain.laboratory import telling as laboratory_telling
 from app.domain.longwork import models as longwork
 from app.domain.messages import models as messages
 from app.domain.messages import reminding as messages_reminding
@@ -41,6 +42,7 @@ __all__ = [
     "identity",
     "identity_proofs",
     "laboratory",
+    "laboratory_telling",
     "longwork",
     "messages",
     "messages_reminding",

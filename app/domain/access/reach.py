@@ -27,9 +27,12 @@ from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.identity.permissions import (
     BOOK_FOR_PATIENTS,
     CHECK_IN,
+    COLLECT_SPECIMENS,
+    ENTER_RESULTS,
     MANAGE_CONFIDENTIALITY,
     MANAGE_PATIENT_ACCOUNTS,
     MANAGE_PRIVACY,
+    VERIFY_RESULTS,
     VIEW_ACCESS_LOG,
     VIEW_APPOINTMENTS,
 )
@@ -37,7 +40,8 @@ from app.domain.patients.models import Confidentiality, Patient
 from app.domain.prescriptions.models import Prescription
 from app.domain.records.models import MedicalRecord, VitalSigns
 
-# They show nothing clinical, and without them a confidential patient could not be received nor protected.
+# They show nothing clinical but what is being measured, and without them a confidential patient could not be received,
+# protected, nor have anything tested.
 DESPITE_CONFIDENTIALITY = frozenset(
     entry.code
     for entry in (
@@ -47,6 +51,9 @@ DESPITE_CONFIDENTIALITY = frozenset(
         MANAGE_CONFIDENTIALITY,
         MANAGE_PATIENT_ACCOUNTS,
         MANAGE_PRIVACY,
+        COLLECT_SPECIMENS,
+        ENTER_RESULTS,
+        VERIFY_RESULTS,
     )
 )
 CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)

@@ -1,0 +1,284 @@
+"""Reading the laboratory: an order with all that came of it, a patient's orders, and what is to be done next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from app.core.actor import Actor
+from app.core.db import db
+from app.core.permissions import Permission
+from app.domain.access.reach import within_reach
+from app.domain.audit.operations import record_access
+from app.domain.identity.models import StaffUser
+from app.domain.identity.permissions import COLLECT_SPECIMENS, ENTER_RESULTS, VERIFY_RESULTS, VIEW_RESULTS
+from app.domain.laboratory.errors import SINCE, LabOrderNotFound
+from app.domain.laboratory.models import (
+    ItemStatus,
+    LabKind,
+    LabOrder,
+    LabOrderItem,
+    LabPriority,
+    LabReport,
+    LabResult,
+    LabSpecimen,
+)
+from app.domain.paging import Page, offset_of
+from app.domain.patients.models import Patient
+from app.domain.patients.queries import PatientRow, open_patient
+from app.tenancy.binding import needs_revision
+
+PER_PAGE = 25
+SHOWN_IN_PANEL = 20
+ITEMS_SHOWN = 100
+ENTERER, VERIFIER = aliased(StaffUser), aliased(StaffUser)
+
+
+class Work(StrEnum):
+    """What is to be done with an ordered test."""
+
+    COLLECT = "collect"
+    ENTER = "enter"
+    VERIFY = "verify"
+
+
+NEEDS: dict[Work, Permission] = {
+    Work.COLLECT: COLLECT_SPECIMENS,
+    Work.ENTER: ENTER_RESULTS,
+    Work.VERIFY: VERIFY_RESULTS,
+}
+# To collect is what waits for a specimen; imaging has none, so that it can be entered at once.
+_WAITS_FOR: dict[Work, sa.ColumnElement[bool]] = {
+    Work.COLLECT: sa.and_(LabOrderItem.status == ItemStatus.ORDERED, LabOrderItem.kind == LabKind.LABORATORY),
+    Work.ENTER: sa.or_(
+        LabOrderItem.status == ItemStatus.COLLECTED,
+        sa.and_(LabOrderItem.status == ItemStatus.ORDERED, LabOrderItem.kind == LabKind.IMAGING),
+    ),
+    Work.VERIFY: LabOrderItem.status == ItemStatus.ENTERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedTest:
+    """An ordered test with its newest report and the values in it."""
+
+    row: Any
+    report: Any | None = None
+    values: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order as a page shows it."""
+
+    row: Any
+    patient: PatientRow
+    tests: list[OrderedTest]
+    specimens: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LabWork:
+    """A page of a worklist, and how much there is of each."""
+
+    page: Page[Any]
+    counts: dict[Work, int] = field(default_factory=dict)
+
+
+_ORDER = (
+    LabOrder.id,
+    LabOrder.code,
+    LabOrder.patient_id,
+    LabOrder.appointment_id,
+    LabOrder.ordered_by,
+    LabOrder.ordered_at,
+    LabOrder.priority,
+    LabOrder.clinical_note,
+    StaffUser.full_name.label("doctor_name"),
+)
+_REPORT = (
+    LabReport.id,
+    LabReport.item_id,
+    LabReport.number,
+    LabReport.status,
+    LabReport.is_current,
+    LabReport.version,
+    LabReport.observed_at,
+    LabReport.findings,
+    LabReport.interpretation,
+    LabReport.correction_reason,
+    LabReport.entered_by,
+    LabReport.entered_at,
+    LabReport.verified_at,
+    LabReport.has_critical,
+    LabReport.has_abnormal,
+    LabReport.acknowledged_at,
+    LabReport.reviewed_at,
+    LabReport.released_at,
+    ENTERER.full_name.label("enterer_name"),
+    VERIFIER.full_name.label("verifier_name"),
+)
+
+
+def open_order(actor: Actor, order_id: UUID, permission: Permission = VIEW_RESULTS) -> OpenOrder:
+    """Return an order with all that came of it, and write down that somebody saw it.
+
+    Raises LabOrderNotFound or PatientOutOfReach.
+    """
+    needs_revision(SINCE)
+    row = get_order(order_id)
+    patient = open_patient(actor, row.patient_id, "lab_order.view", permission)
+    return OpenOrder(row, patient, list_tests([order_id]), _list_specimens(order_id))
+
+
+def get_order(order_id: UUID) -> Any:
+    """Return an order's own row; raises LabOrderNotFound."""
+    query = sa.select(*_ORDER).join(StaffUser, StaffUser.id == LabOrder.ordered_by).where(LabOrder.id == order_id)
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise LabOrderNotFound
+    return row
+
+
+def list_orders(patient_id: UUID, *, appointment_id: UUID | None = None, page: int = 1) -> Page[Any]:
+    """Return a patient's orders, the newest first, with their tests; who shows them has opened the patient."""
+    wanted = [LabOrder.patient_id == patient_id]
+    if appointment_id is not None:
+        wanted.append(LabOrder.appointment_id == appointment_id)
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(LabOrder).where(*wanted)) or 0
+    query = (
+        sa.select(*_ORDER)
+        .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
+        .where(*wanted)
+        .order_by(LabOrder.ordered_at.desc(), LabOrder.id)
+        .limit(SHOWN_IN_PANEL)
+        .offset(offset_of(page, SHOWN_IN_PANEL))
+    )
+    rows = db.session.execute(query).all()
+    tests: dict[UUID, list[OrderedTest]] = defaultdict(list)
+    for test in list_tests([row.id for row in rows]) if rows else ():
+        tests[test.row.order_id].append(test)
+    return Page([{"row": row, "tests": tests[row.id]} for row in rows], max(page, 1), SHOWN_IN_PANEL, total)
+
+
+def list_tests(order_ids: Sequence[UUID]) -> list[OrderedTest]:
+    """Return the tests of orders with what came of each, in three statements."""
+    columns = [column for column in sa.inspect(LabOrderItem).columns if column.key != "created_by"]
+    query = (
+        sa.select(*columns, LabSpecimen.code.label("specimen_code"))
+        .outerjoin(LabSpecimen, LabSpecimen.id == LabOrderItem.specimen_id)
+        .where(LabOrderItem.order_id.in_(order_ids))
+        .order_by(LabOrderItem.order_id, LabOrderItem.id)
+        .limit(ITEMS_SHOWN * len(order_ids))
+    )
+    items = db.session.execute(query).all()
+    reports = {row.item_id: row for row in _newest_reports([item.id for item in items])}
+    values: dict[UUID, list[Any]] = defaultdict(list)
+    for value in _values([row.id for row in reports.values()]):
+        values[value.report_id].append(value)
+    return [
+        OrderedTest(item, report := reports.get(item.id), values[report.id] if report is not None else ())
+        for item in items
+    ]
+
+
+def list_work(actor: Actor, work: Work, *, urgent_only: bool = False, page: int = 1) -> LabWork:
+    """Return the orders of which something is to be collected, entered or verified: urgent ones first, then by age."""
+    needs_revision(SINCE)
+    reach = within_reach(actor, NEEDS[work])
+    wanted = [_WAITS_FOR[work], reach, Patient.deleted_at.is_(None)]
+    if urgent_only:
+        wanted.append(LabOrder.priority == LabPriority.URGENT)
+    query = (
+        sa.select(
+            *_ORDER,
+            Patient.code.label("patient_code"),
+            Patient.full_name.label("patient_name"),
+            Patient.born_on,
+            Patient.sex,
+            sa.func.array_agg(sa.dialects.postgresql.aggregate_order_by(LabOrderItem.test_name, LabOrderItem.id)).label(
+                "tests"
+            ),
+            sa.func.count().label("waiting"),
+        )
+        .join(LabOrderItem, LabOrderItem.order_id == LabOrder.id)
+        .join(Patient, Patient.id == LabOrder.patient_id)
+        .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
+        .where(*wanted)
+        .group_by(LabOrder.id, Patient.id, StaffUser.id)
+        .order_by(LabOrder.priority.desc(), LabOrder.ordered_at, LabOrder.id)
+    )
+    rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
+    counts = _count_work(actor)
+    record_access(
+        actor,
+        "laboratory.list",
+        subject_type="laboratory",
+        subject_id=None,
+        patient_ids=[row.patient_id for row in rows],
+    )
+    total = counts[work] if not urgent_only else len(rows) + offset_of(page, PER_PAGE)
+    return LabWork(Page(rows, max(page, 1), PER_PAGE, total), counts)
+
+
+def _count_work(actor: Actor) -> dict[Work, int]:
+    """Return of how many orders something is to be done, of each kind of work."""
+    counted = [
+        sa.func.count(sa.distinct(LabOrderItem.order_id))
+        .filter(_WAITS_FOR[work], within_reach(actor, NEEDS[work]))
+        .label(work.value)
+        for work in Work
+    ]
+    query = (
+        sa.select(*counted)
+        .select_from(LabOrderItem)
+        .join(Patient, Patient.id == LabOrderItem.patient_id)
+        .where(
+            LabOrderItem.status.in_((ItemStatus.ORDERED, ItemStatus.COLLECTED, ItemStatus.ENTERED)),
+            Patient.deleted_at.is_(None),
+        )
+    )
+    row = db.session.execute(query).one()
+    return {work: getattr(row, work.value) for work in Work}
+
+
+def _newest_reports(item_ids: Sequence[UUID]) -> Sequence[Any]:
+    if not item_ids:
+        return ()
+    query = (
+        sa.select(*_REPORT)
+        .join(ENTERER, ENTERER.id == LabReport.entered_by)
+        .outerjoin(VERIFIER, VERIFIER.id == LabReport.verified_by)
+        .where(LabReport.item_id.in_(item_ids))
+        .distinct(LabReport.item_id)
+        .order_by(LabReport.item_id, LabReport.number.desc())
+    )
+    return db.session.execute(query).all()
+
+
+def _values(report_ids: Sequence[UUID]) -> Sequence[Any]:
+    if not report_ids:
+        return ()
+    query = (
+        sa.select(*sa.inspect(LabResult).columns)
+        .where(LabResult.report_id.in_(report_ids))
+        .order_by(LabResult.position, LabResult.id)
+    )
+    return db.session.execute(query).all()
+
+
+def _list_specimens(order_id: UUID) -> Sequence[Any]:
+    query = (
+        sa.select(*sa.inspect(LabSpecimen).columns, StaffUser.full_name.label("collector_name"))
+        .join(StaffUser, StaffUser.id == LabSpecimen.collected_by)
+        .where(LabSpecimen.order_id == order_id)
+        .order_by(LabSpecimen.collected_at, LabSpecimen.id)
+    )
+    return db.session.execute(query).all()
