@@ -1,4 +1,4 @@
-"""Prescriptions that are signed: read by staff or by the patient, cancelled with a reason, given their national code."""
+"""Signed prescriptions: read by staff or by the patient, cancelled with a reason, given their national code."""
 
 from __future__ import annotations
 
