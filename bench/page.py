@@ -14,11 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app.tenancy.registry import Whereabouts
+from bench.harness.bare_environment import bare_environment
 from bench.harness.binding import binding_costs
-from bench.harness.load import CLIENTS, Target, alternate, fetch, serving, throughput
+from bench.harness.load import Target, alternate, fetch, serving, throughput
 from bench.harness.platform import BenchPlatform, bench_platform
 from bench.harness.results import Result, options, report, say
-from bench.harness.signing_in import sign_in
+from bench.harness.signing_in import sign_in_as
 from bench.harness.visits import fill_visits
 
 CODE = "bench"
@@ -48,18 +49,14 @@ def measure(platform: BenchPlatform) -> Iterator[Result]:
 
 def worklist(platform: BenchPlatform, place: Whereabouts) -> tuple[float, float]:
     """Return the pages a second of the whole stack and of the bare app, from the round with the median ratio."""
-    cookie = sign_in(platform, CODE, f"/h/{CODE}/hospital/today")
-    pool = {"POOL_SIZE": str(CLIENTS), "BARE_POOL_SIZE": str(CLIENTS)}
-    address = (
-        f"postgresql+psycopg://{place.role}:{place.password}@{place.host}:{place.port}/{place.database}"
-        f"?sslmode={place.tls_mode}"
-    )
-    environment = platform.environment | pool | {"BARE_DATABASE_URL": address}
+    browser = sign_in_as(platform, CODE, "receptionist", "tiep.don")
+    browser.open(f"/h/{CODE}/hospital/today")
+    environment = platform.environment | bare_environment(place, CODE, {"hospital.": browser.token})
     with (
         serving("wsgi:app", environment) as our_port,
         serving("bench.harness.bare_wsgi:app", environment) as bare_port,
     ):
-        ours = Target(our_port, f"/h/{CODE}/hospital/today", cookie)
+        ours = Target(our_port, f"/h/{CODE}/hospital/today", browser.cookies)
         bare = Target(bare_port, "/hospital/today")
         refuse_different(fetch(ours), fetch(bare))
         for target in (ours, bare):

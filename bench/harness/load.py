@@ -16,9 +16,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 16
+
+
+class Step(NamedTuple):
+    """One request, and the status that its answer must have."""
+
+    request: bytes
+    status: bytes = b"200"
 
 
 class ServerFailed(RuntimeError):
@@ -37,6 +45,27 @@ class Target:
     def request(self) -> bytes:
         cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
         return f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{cookie}\r\n".encode()
+
+    def next(self) -> tuple[Step, ...]:
+        """Return what a client does once: it asks for the page."""
+        return (Step(self.request),)
+
+
+class Work(Protocol):
+    """What clients do again and again at a server."""
+
+    @property
+    def port(self) -> int: ...
+
+    def next(self) -> tuple[Step, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How often a second it was done, and within which time of 95 in a hundred."""
+
+    rate: float
+    p95_ms: float
 
 
 @contextmanager
@@ -57,15 +86,20 @@ def serving(application: str, environment: dict[str, str], *, threads: int = CLI
         process.wait(timeout=20)
 
 
-def fetch(target: Target) -> bytes:
-    """Return the page; raises ServerFailed where it is none."""
+def fetch(target: Target, statuses: tuple[bytes, ...] = (b"200",)) -> bytes:
+    """Return the page; raises ServerFailed where it is none, or has another status than these."""
     with _connect(target.port) as connection:
-        return _ask(connection, target.request)
+        return _ask(connection, target.request, *statuses)
 
 
-def throughput(target: Target, seconds: float, *, clients: int = CLIENTS) -> float:
+def throughput(target: Work, seconds: float, *, clients: int = CLIENTS) -> float:
     """Return how many pages a second the server gives so many clients at once."""
-    run = _Run(target, time.monotonic() + seconds)
+    return load(target, seconds, clients=clients).rate
+
+
+def load(work: Work, seconds: float, *, clients: int = CLIENTS) -> Load:
+    """Have so many clients do their work for a while; raises ServerFailed where an answer is not what it should be."""
+    run = _Run(work, time.monotonic() + seconds)
     started = time.monotonic()
     threads = [threading.Thread(target=run.client, name=f"client {number}") for number in range(clients)]
     for thread in threads:
@@ -74,7 +108,8 @@ def throughput(target: Target, seconds: float, *, clients: int = CLIENTS) -> flo
         thread.join()
     if run.faults:
         raise ServerFailed(run.faults[0])
-    return sum(run.counts) / (time.monotonic() - started)
+    taken = sorted(run.taken)
+    return Load(len(taken) / (time.monotonic() - started), 1000 * taken[int(0.95 * len(taken))])
 
 
 def alternate(rounds: int, *measure: Callable[[], float]) -> Iterator[tuple[float, ...]]:
@@ -87,30 +122,30 @@ def alternate(rounds: int, *measure: Callable[[], float]) -> Iterator[tuple[floa
 
 @dataclass(slots=True)
 class _Run:
-    target: Target
+    work: Work
     until: float
-    counts: list[int] = field(default_factory=list)
+    taken: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def client(self) -> None:
-        done = 0
         try:
-            with _connect(self.target.port) as connection:
+            with _connect(self.work.port) as connection:
                 while time.monotonic() < self.until and not self.faults:
-                    _ask(connection, self.target.request)
-                    done += 1
+                    began = time.perf_counter()
+                    for step in self.work.next():
+                        _ask(connection, step.request, step.status)
+                    self.taken.append(time.perf_counter() - began)
         except (OSError, ServerFailed) as fault:
             self.faults.append(str(fault))
-        self.counts.append(done)
 
 
-def _ask(connection: socket.socket, request: bytes) -> bytes:
+def _ask(connection: socket.socket, request: bytes, *statuses: bytes) -> bytes:
     connection.sendall(request)
     received = b""
     while b"\r\n\r\n" not in received:
         received += _receive(connection)
     head, _, body = received.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
+    if head.split(b" ", 2)[1] not in (statuses or (b"200",)):
         raise ServerFailed(head.split(b"\r\n", 1)[0].decode())
     length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
     pieces, missing = [body], length - len(body)
