@@ -11,9 +11,11 @@ from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import InvalidValue
-from app.core.i18n import _
+from app.core.i18n import _, _l
+from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.identity.permissions import PRESCRIBE, VIEW_RECORDS, WRITE_RECORDS
+from app.domain.records.conditions import keep_diagnosis, list_conditions
 from app.domain.records.errors import StaleRecord
 from app.domain.records.models import RecordStatus
 from app.domain.records.operations import (
@@ -26,6 +28,7 @@ from app.domain.records.operations import (
 from app.domain.records.queries import OpenRecord, open_record
 from app.domain.records.rules import LABELS, differing, note_from
 from app.domain.records.signing import sign_record
+from app.domain.records.templates import insert_template
 from app.hospital import hospital
 from app.hospital.consultation_panels import panels_for
 from app.hospital.drafting import act_on_draft, add_medicine, fresh_form, show_draft, show_record_conflict
@@ -104,6 +107,32 @@ def consultations_make_primary(record_id: UUID, diagnosis_id: UUID) -> BaseRespo
     )
 
 
+@hospital.post("/consultations/<uuid:record_id>/template")
+@requires(WRITE_RECORDS)
+def consultations_insert_template(record_id: UUID) -> BaseResponse:
+    """Put the chosen template's texts below those of the draft; what was typed is saved first."""
+    form = ConsultationForm()
+
+    def insert() -> None:
+        chosen = parse_id(form.template.data or "")
+        if chosen is None:
+            raise InvalidValue(_l("Choose a template."), field="template")
+        insert_template(current_actor(), record_id, chosen)
+
+    return act_on_draft(record_id, form, insert, block="content", anchor="consultation")
+
+
+@hospital.post("/consultations/<uuid:record_id>/problems")
+@requires(WRITE_RECORDS)
+def consultations_keep_problem(record_id: UUID) -> BaseResponse:
+    """Put a diagnosis of the draft on the patient's problem list; what was typed is saved first."""
+
+    def keep() -> None:
+        keep_diagnosis(current_actor(), record_id, request.form.get("code", ""))
+
+    return act_on_draft(record_id, ConsultationForm(), keep, block="content", anchor="problems")
+
+
 @hospital.post("/consultations/<uuid:record_id>/sign")
 @requires(WRITE_RECORDS)
 def consultations_sign(record_id: UUID) -> BaseResponse:
@@ -145,6 +174,7 @@ def _show_signed(opened: OpenRecord, form: ReasonForm) -> Response:
     person = find_principal()
     parent = next((each for each in opened.versions if each.id == opened.row.parent_id), None)
     changed = differing(note_from(parent), opened.note) if parent else []
+    problems = list_conditions(opened.row.patient_id)
     return render(
         "hospital/consultations/show.html",
         opened=opened,
@@ -153,7 +183,9 @@ def _show_signed(opened: OpenRecord, form: ReasonForm) -> Response:
         vitals=tabulate(opened.patient, opened.vitals),
         panels=panels_for(opened, writing=False),
         parent=parent,
-        changed=[(LABELS[name], getattr(parent, name), getattr(opened.note, name)) for name in changed],
+        changed=[LABELS[name] for name in changed],
+        problems=problems,
+        offered=[],
         may_amend=opened.row.is_current and person is not None and person.id == opened.row.doctor_id,
         open_draft=next((each for each in opened.versions if each.status is RecordStatus.DRAFT), None),
         newest=next((each for each in opened.versions if each.is_current), None),

@@ -7,7 +7,8 @@ from flask import Response, request
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.identity.permissions import VIEW_RECORDS
-from app.domain.records import icd10
+from app.domain.records.icd10 import Diagnosis
+from app.domain.records.icd10_titles import search_titled
 from app.hospital import hospital
 from app.web.i18n import current_language
 from app.web.render import render
@@ -26,9 +27,10 @@ def diagnoses_index() -> Response:
         q=text,
         found=find_diagnoses(text),
         record_id=parse_id(request.args.get("record", "")),
+        choosing=bool(request.args.get("choosing")),
     )
 
 
-def find_diagnoses(text: str) -> list[icd10.Diagnosis]:
+def find_diagnoses(text: str) -> list[Diagnosis]:
     """Return what is found for a typed text, in the reader's language first."""
-    return icd10.search(text, current_language(), SHOWN) if text else []
+    return search_titled(text, current_language(), SHOWN) if text else []

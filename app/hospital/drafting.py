@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from flask import Response, flash, make_response, render_template, request, url_for
@@ -12,10 +13,13 @@ from app.core.errors import InvalidValue
 from app.core.i18n import _
 from app.domain.prescriptions.operations import add_item
 from app.domain.prescriptions.queries import search_medicines
+from app.domain.records.conditions import list_conditions
 from app.domain.records.errors import StaleRecord
+from app.domain.records.models import ConditionStatus
 from app.domain.records.operations import save_draft
 from app.domain.records.queries import OpenRecord, open_record, reopen_record
 from app.domain.records.rules import LABELS, NOTE_FIELDS, fingerprint
+from app.domain.records.templates import offered_templates
 from app.hospital.consultation_panels import panels_for
 from app.hospital.diagnoses import find_diagnoses
 from app.hospital.forms.consultations import ConsultationForm
@@ -29,7 +33,9 @@ EDIT = "hospital/consultations/edit.html"
 ANCHORS = {"find-diagnosis": "diagnoses", "find-medicine": "prescription"}
 
 
-def act_on_draft(record_id: UUID, form: ConsultationForm, act: Callable[[], None], *, block: str) -> BaseResponse:
+def act_on_draft(
+    record_id: UUID, form: ConsultationForm, act: Callable[[], None], *, block: str, anchor: str | None = None
+) -> BaseResponse:
     """Save the draft as it is typed, do the act, and show the part of the page that changed.
 
     A wrong value keeps everything that was typed on the page; text that somebody else wrote meanwhile is a conflict.
@@ -47,7 +53,7 @@ def act_on_draft(record_id: UUID, form: ConsultationForm, act: Callable[[], None
     if wants_fragment():
         return show_draft(reopen_record(current_actor(), record_id), form, block=block, saved=True)
     searches = {name: form._fields[name].data for name in ("diagnosis_q", "medicine_q") if form._fields[name].data}
-    anchor = ANCHORS.get(request.form.get("act", ""), None if block == "state" else block)
+    anchor = anchor or ANCHORS.get(request.form.get("act", ""), None if block == "state" else block)
     flash(_("Saved."), "success")
     return see_other(url_for("hospital.consultations_show", record_id=record_id, **searches, _anchor=anchor))
 
@@ -56,6 +62,9 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
     """Show the draft's page, or one part of it for htmx, with what is typed in the form."""
     stored = _state_of(opened)
     failed, fragment = bool(form.errors), block != "content" and wants_fragment()
+    problems = [] if fragment else list_conditions(opened.row.patient_id)
+    templates = [] if fragment else offered_templates(opened.row.department_id)
+    form.offer_templates(templates)
     return render(
         EDIT,
         block=block,
@@ -65,6 +74,9 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
         record=opened.row,
         patient=opened.patient,
         vitals=tabulate(opened.patient, opened.vitals),
+        problems=problems,
+        offered=not_kept(opened, problems),
+        templates=templates,
         panels=[] if fragment else panels_for(opened, writing=True),
         state=stored if saved or not failed else _kept_state(form),
         saved_at=opened.row.updated_at,
@@ -74,6 +86,12 @@ def show_draft(opened: OpenRecord, form: ConsultationForm, *, block: str = "cont
         fragment=fragment,
         has_errors=failed,
     )
+
+
+def not_kept(opened: OpenRecord, problems: Sequence[Any]) -> list[Any]:
+    """Return the diagnoses of a record that are not on the patient's problem list as present."""
+    kept = {row.code for row in problems if row.status is ConditionStatus.ACTIVE}
+    return [row for row in opened.diagnoses if row.code not in kept]
 
 
 def show_record_conflict(record_id: UUID, form: ConsultationForm, error: StaleRecord) -> Response:

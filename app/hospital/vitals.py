@@ -17,6 +17,7 @@ from app.domain.patients.queries import PatientRow, open_patient
 from app.domain.records.vitals import get_vitals, list_vitals, record_vitals, void_vitals
 from app.hospital import hospital
 from app.hospital.forms.vitals import ReasonForm, VitalsForm
+from app.hospital.vitals_plots import plots_of
 from app.hospital.vitals_table import tabulate, unusual
 from app.web.principals import current_actor
 from app.web.render import render, see_other
@@ -36,7 +37,8 @@ def vitals_index(patient_id: UUID) -> Response:
         "hospital/vitals/index.html",
         patient=patient,
         measurements=measurements,
-        vitals=tabulate(patient, valid[:SHOWN_IN_TREND]),
+        vitals=tabulate(patient, valid).latest(SHOWN_IN_TREND),
+        plots=plots_of(patient, valid),
         unusual_of={each.id: unusual(patient, [each]) for each in measurements},
     )
 
@@ -65,6 +67,7 @@ def vitals_create(patient_id: UUID) -> BaseResponse:
             patient_id=patient_id,
             appointment_id=_visit_of(form, patient_id),
             values=values,
+            observed=form.observed,
             note=form.note.data,
         )
     except InvalidValue as error:
@@ -104,7 +107,7 @@ def _visit_of(form: VitalsForm, patient_id: UUID) -> UUID | None:
 
 
 def _show_form(form: VitalsForm, patient: PatientRow) -> Response:
-    recent = list_vitals(patient.id, SHOWN_IN_TREND)
+    recent = list_vitals(patient.id, SHOWN_IN_LIST)
     return render(
         "hospital/vitals/new.html",
         form=form,

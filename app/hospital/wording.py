@@ -9,13 +9,14 @@ from app.core import clock
 from app.core.errors import Text
 from app.core.i18n import _, _l
 from app.core.permissions import list_permissions
-from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia
+from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia, VisitKind
 from app.domain.messages.models import ReminderOutcome
 from app.domain.messages.rules import DAY, HOUR, minutes_of
 from app.domain.patients.models import AllergyState, Sex
 from app.domain.prescriptions.doses import Dose, format_quantity
 from app.domain.prescriptions.models import MealTiming, PrescriptionStatus
-from app.domain.records.models import DiagnosisKind, RecordStatus
+from app.domain.records.conditions import format_onset
+from app.domain.records.models import ConditionStatus, Consciousness, DiagnosisKind, RecordStatus
 from app.domain.records.rules import LABELS as NOTE_LABELS
 from app.web.i18n import current_language
 
@@ -42,6 +43,12 @@ STATUS_TONE: dict[AppointmentStatus, str] = {
 BOOKED_VIA: dict[BookedVia, Text] = {
     BookedVia.PATIENT_PORTAL: _l("by the patient"),
     BookedVia.DESK: _l("at the reception"),
+}
+VISIT_KIND: dict[VisitKind, Text] = {
+    VisitKind.PLANNED: _l("booked beforehand"),
+    VisitKind.WALK_IN: _l("came without a booking"),
+    VisitKind.EMERGENCY: _l("Emergency"),
+    VisitKind.FOLLOW_UP: _l("follow-up"),
 }
 CONFIRMED_VIA: dict[ConfirmedVia, Text] = {
     ConfirmedVia.LINK: _l("by the link in a message"),
@@ -72,6 +79,18 @@ PRESCRIPTION_STATUS: dict[PrescriptionStatus, Text] = {
 DIAGNOSIS_KIND: dict[DiagnosisKind, Text] = {
     DiagnosisKind.PRIMARY: _l("Primary"),
     DiagnosisKind.SECONDARY: _l("Secondary"),
+}
+CONSCIOUSNESS: dict[Consciousness, Text] = {
+    Consciousness.ALERT: _l("Alert"),
+    Consciousness.CONFUSION: _l("Newly confused"),
+    Consciousness.VOICE: _l("Responds to voice"),
+    Consciousness.PAIN: _l("Responds to pain"),
+    Consciousness.UNRESPONSIVE: _l("Unresponsive"),
+}
+OXYGEN: dict[str, Text] = {"air": _l("Room air"), "oxygen": _l("Oxygen")}
+CONDITION_STATUS: dict[ConditionStatus, Text] = {
+    ConditionStatus.ACTIVE: _l("Present"),
+    ConditionStatus.RESOLVED: _l("Over"),
 }
 MEAL_TIMING: dict[MealTiming, Text] = {
     MealTiming.ANY: _l("Any time"),
@@ -164,6 +183,11 @@ def _in_minutes(minutes: int) -> str:
 def diagnosis_title(row: Any) -> str:
     """Return a diagnosis's title in the reader's language."""
     return str(row.title if current_language() == "vi" else row.title_en)
+
+
+def onset(kept: str | None) -> str:
+    """Write since when somebody has a problem."""
+    return format_onset(kept)
 
 
 def dose(item: Any) -> Text:

@@ -55,6 +55,16 @@ def get(code: str) -> Diagnosis:
     return found
 
 
+def words_of(query: str) -> list[str]:
+    """Return the words of a typed text as titles are searched for them: without diacritics, letters and digits only."""
+    return _WORD.findall(search_key(normalise_name(query[:LONGEST_QUERY]).lower()))
+
+
+def looks_like_code(query: str) -> bool:
+    """Tell whether a typed text may be the beginning of a code."""
+    return _CODE.fullmatch(normalise_name(query[:LONGEST_QUERY]).lower()) is not None
+
+
 def search(query: str, locale: str = "vi", limit: int = 20) -> list[Diagnosis]:
     """Find diagnoses: by code first, then by the titles of the reader's language, then by the other titles.
 

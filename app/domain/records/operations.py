@@ -17,7 +17,6 @@ from app.domain.appointments.models import AppointmentStatus
 from app.domain.appointments.visits import HERE, hold_visit
 from app.domain.audit.operations import record_change
 from app.domain.prescriptions.operations import copy_prescription, list_item_ids
-from app.domain.records import icd10
 from app.domain.records.drafts import hold_draft, hold_record, standing_of, touch
 from app.domain.records.errors import (
     DuplicateDiagnosis,
@@ -29,6 +28,7 @@ from app.domain.records.errors import (
     signed_is_final,
 )
 from app.domain.records.hiding import as_far_as_open
+from app.domain.records.icd10_titles import get_titled
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus
 from app.domain.records.rules import NOTE_FIELDS, Note, check_length, differing, note_from, was_seen
 
@@ -91,7 +91,7 @@ def add_diagnosis(actor: Actor, record_id: UUID, code: str, kind: DiagnosisKind 
 
     Raises UnknownDiagnosis or DuplicateDiagnosis.
     """
-    record, found = hold_draft(actor, record_id), icd10.get(code)
+    record, found = hold_draft(actor, record_id), get_titled(code)
     present = list(db.session.scalars(_diagnoses_of(record_id)))
     if any(entry.code == found.code for entry in present):
         raise DuplicateDiagnosis(_l("%(code)s is on the list already.", code=found.code), field="diagnosis_q")

@@ -28,7 +28,7 @@ from app.domain.records.rules import NOTE_FIELDS, Note, note_from
 from app.domain.records.vitals import list_vitals
 
 SHOWN_IN_CHART = 20
-SHOWN_VITALS = 5
+SHOWN_VITALS = 12
 
 _SAVER = aliased(StaffUser)
 
@@ -158,6 +158,7 @@ def _get_row(record_id: UUID) -> Any:
             StaffUser.full_name.label("doctor_name"),
             _SAVER.full_name.label("saved_by_name"),
             Department.name.label("department_name"),
+            Appointment.department_id,
             Appointment.code.label("appointment_code"),
             Appointment.starts_at,
             Appointment.reason,

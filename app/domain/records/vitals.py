@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,10 +20,25 @@ from app.domain.audit.operations import record_change
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import RECORD_VITALS
 from app.domain.records.errors import SignedIsFinal, VitalsNotFound, signed_is_final
-from app.domain.records.models import VitalSigns
+from app.domain.records.models import Consciousness, VitalSigns
 from app.domain.records.vital_ranges import VitalSign, check_blood_pressure, check_plausible
 
 LONGEST_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is seen rather than measured; None where nobody looked. Scale 2 is for a target of 88-92 % (NEWS2)."""
+
+    on_oxygen: bool | None = None
+    consciousness: Consciousness | None = None
+    spo2_scale: int = 1
+
+    @property
+    def names(self) -> list[str]:
+        """Which of it was said."""
+        said = {"on_oxygen": self.on_oxygen, "consciousness": self.consciousness}
+        return [name for name, value in said.items() if value is not None]
 
 
 def record_vitals(
@@ -31,6 +47,7 @@ def record_vitals(
     patient_id: UUID,
     appointment_id: UUID | None,
     values: Mapping[VitalSign, Decimal],
+    observed: Observed = Observed(),
     note: str | None = None,
 ) -> VitalSigns:
     """Write down one measurement made now; raises ImplausibleVitalSign naming the field, InvalidValue for none."""
@@ -48,13 +65,16 @@ def record_vitals(
         measured_by=actor.id,
         note=(note or "").strip()[:LONGEST_NOTE] or None,
         created_by=actor.id,
+        on_oxygen=observed.on_oxygen,
+        consciousness=observed.consciousness,
+        spo2_scale=observed.spo2_scale,
         **{sign.value: value for sign, value in checked.items()},
     )
     actor = authorise(actor, patient_id, RECORD_VITALS)
     db.session.add(vitals)
     db.session.flush()
     event = {"patient_id": str(patient_id), "appointment_id": str(appointment_id) if appointment_id else None}
-    _record(actor, "vitals.record", vitals, sorted(sign.value for sign in checked), event)
+    _record(actor, "vitals.record", vitals, sorted([*(sign.value for sign in checked), *observed.names]), event)
     return vitals
 
 

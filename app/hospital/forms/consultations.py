@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ class ConsultationForm(Form):
     was_examination = HiddenField()
     was_assessment = HiddenField()
     was_plan = HiddenField()
+    template = SelectField(_l("Template"), validate_choice=False, choices=[])
     diagnosis_q = StringField(_l("Find a diagnosis (ICD-10)"), validators=[Length(max=100)])
     medicine_q = StringField(_l("Find a medicine"), validators=[Length(max=100)])
     medicine_id = RadioField(_l("Medicine"), validate_choice=False, choices=[])
@@ -114,6 +116,11 @@ class ConsultationForm(Form):
         except InvalidValue as error:
             self.add_error(name, error)
         return None
+
+    def offer_templates(self, templates: Sequence[Any]) -> None:
+        """Offer templates of notes, none chosen."""
+        offered = [SelectChoice(str(each.id), each.name) for each in templates]
+        self.template.choices = [SelectChoice("", _l("No template")), *offered]
 
     def _note(self, prefix: str) -> Note:
         return Note(**{name: self._fields[prefix + name].data or "" for name in NOTE_FIELDS})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from wtforms import HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from app.core.errors import InvalidValue
 from app.core.formats.numbers import parse_decimal
 from app.core.i18n import _l
+from app.domain.records.models import Consciousness
 from app.domain.records.vital_ranges import RANGES, VitalSign, check_blood_pressure, check_plausible
-from app.domain.records.vitals import LONGEST_NOTE
+from app.domain.records.vitals import LONGEST_NOTE, Observed
+from app.hospital.wording import CONSCIOUSNESS, OXYGEN
 from app.web.forms import Form
 
 WHOLE = _l("Enter a whole number.")
@@ -29,6 +32,18 @@ class VitalsForm(Form):
     weight_kg = StringField(RANGES[VitalSign.WEIGHT].label)
     height_cm = StringField(RANGES[VitalSign.HEIGHT].label)
     pain = StringField(RANGES[VitalSign.PAIN].label)
+    oxygen = RadioField(
+        _l("Breathing"), choices=[SelectChoice(code, label) for code, label in OXYGEN.items()], validate_choice=False
+    )
+    consciousness = SelectField(
+        _l("Consciousness"),
+        choices=[
+            SelectChoice("", _l("Not assessed")),
+            *(SelectChoice(each.value, label) for each, label in CONSCIOUSNESS.items()),
+        ],
+        validate_choice=False,
+    )
+    spo2_scale_2 = BooleanField(_l("A doctor has set 88–92 % as the target of oxygen saturation"))
     note = TextAreaField(_l("Note"), validators=[Length(max=LONGEST_NOTE, message=_l("This text is too long."))])
     appointment = HiddenField()
 
@@ -46,6 +61,13 @@ class VitalsForm(Form):
         if not self.errors:
             self._check_together(values)
         return None if self.errors else values
+
+    @property
+    def observed(self) -> Observed:
+        """What was seen rather than measured."""
+        oxygen = {"oxygen": True, "air": False}.get(self.oxygen.data or "")
+        seen = self.consciousness.data if self.consciousness.data in set(Consciousness) else None
+        return Observed(oxygen, Consciousness(seen) if seen else None, 2 if self.spo2_scale_2.data else 1)
 
     def _read_one(self, sign: VitalSign, typed: str) -> Decimal:
         value = parse_decimal(typed)

@@ -43,7 +43,8 @@
       const sent = sentKeys();
       const stillOpen = [...document.querySelectorAll("textarea[data-keep]")].filter((area) => {
         const kept = store((storage) => storage.getItem(keyOf(area)));
-        return sent.includes(keyOf(area)) && kept !== null && plain(kept) !== plain(area.value);
+        // A text that the server has written on below what was sent is saved, too.
+        return sent.includes(keyOf(area)) && kept !== null && !plain(area.value).startsWith(plain(kept));
       });
       if (!stillOpen.length) forget((key) => sent.includes(key));
     }
