@@ -74,6 +74,10 @@ def _text(name: str, label: Text, value: Callable[[Any], Any]) -> Column:
     return Column(name, label, value, numeric=False)
 
 
+def _of_sex(sex: Sex) -> Column:
+    return Column(sex.value, SEX[sex], lambda row: row.by_sex.get(sex.value, 0))
+
+
 def _steps(asked: Asked) -> list[Any]:
     return measures.every_step(queries.read_visits(asked), asked.period)
 
@@ -210,7 +214,7 @@ SUBJECTS: dict[str, Subject] = {
         queries.read_patients,
         (
             _text("age", _l("Age"), age_words),
-            *(Column(sex.value, SEX[sex], lambda row, sex=sex: row.by_sex.get(sex.value, 0)) for sex in Sex),
+            *(_of_sex(sex) for sex in Sex),
             _number("seen", _l("Together")),
             _number("first_visits", _l("Here for the first time")),
         ),

@@ -59,7 +59,7 @@ class Wanted:
     asked: Asked
 
     @property
-    def query(self) -> dict[str, str | None]:
+    def query(self) -> dict[str, Any]:
         """Return what an address needs so that it asks for the same."""
         days = {"since": format_date(self.asked.period.first), "until": format_date(self.asked.period.last)}
         return {**days, "department": str(self.asked.department_id) if self.asked.department_id else None}
@@ -134,7 +134,7 @@ def _raw(columns: tuple[Column, ...], row: Any) -> dict[str, Any]:
     return {column.name: column.value(row) for column in columns}
 
 
-def _address(subject: str, query: dict[str, str | None]) -> str:
+def _address(subject: str, query: dict[str, Any]) -> str:
     if subject == "visits":
         return url_for("hospital.reports_index", **query)
     return url_for("hospital.reports_show", subject=subject, **query)
