@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.permissions import requires
 from app.domain.identity.permissions import VIEW_PATIENTS
-from app.domain.patients.queries import search_patients
+from app.domain.patients.finding import search_patients
 from app.domain.patients.rules import LONGEST_QUERY, read_query
 from app.hospital import hospital
 from app.web.principals import current_actor
@@ -21,7 +21,7 @@ def search() -> BaseResponse:
     text = request.args.get("q", "").strip()
     page = search_patients(current_actor(), text, request.args.get("page", 1, type=int))
     sought = read_query(text)
-    if page.total == 1 and not sought.name and not wants_fragment():
+    if page.total == 1 and not sought.name and page.items[0].is_exact and not wants_fragment():
         return see_other(url_for("hospital.patients_show", patient_id=page.items[0].id))
     return show_found(text, page, too_short=bool(text) and sought.is_empty)
 

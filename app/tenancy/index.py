@@ -127,7 +127,8 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
         return
     told = {facts.id: facts for facts in patients if facts.id in digests}
     _lock_persons({row["cccd_index"] for row in digests.values() if row["cccd_index"]})
-    persons = _choose_global_ids(hospital_id, digests)
+    joined = {facts.id for facts in told.values() if facts.merged_into}
+    persons = _choose_global_ids(hospital_id, digests, joined)
     rows = [
         {
             "id": new_id(),
@@ -143,7 +144,7 @@ def index_patients(hospital_id: UUID, patients: Sequence[PatientFacts], *, rewri
         for patient_id, facts in sorted(told.items())
     ]
     _upsert(rows, rewrite=rewrite)
-    _join_merged(hospital_id, {facts.id for facts in told.values() if facts.merged_into})
+    _join_merged(hospital_id, joined)
 
 
 def list_indexed(hospital_id: UUID) -> set[UUID]:
@@ -203,8 +204,13 @@ def _lock_persons(cccd_indexes: set[bytes]) -> None:
         db.session.execute(lock, bind_arguments={"mapper": PatientIndexEntry})
 
 
-def _choose_global_ids(hospital_id: UUID, digests: dict[UUID, dict[str, bytes | None]]) -> dict[UUID, UUID]:
-    """Return a global id for each patient: that of the same CCCD elsewhere, else the one they have, else a new one."""
+def _choose_global_ids(
+    hospital_id: UUID, digests: dict[UUID, dict[str, bytes | None]], joined: set[UUID]
+) -> dict[UUID, UUID]:
+    """Return a global id for each patient: that of the same CCCD elsewhere, else the one they have, else a new one.
+
+    Who was joined to another patient and is so no longer has had the other one's.
+    """
     entry = PatientIndexEntry
     cccds = {row["cccd_index"] for row in digests.values()} - {None}
     own_rows = sa.select(entry).where(entry.hospital_id == hospital_id, entry.patient_id.in_(list(digests)))
@@ -223,7 +229,11 @@ def _choose_global_ids(hospital_id: UUID, digests: dict[UUID, dict[str, bytes | 
         ]
         if others:
             chosen[patient_id] = others[0]
-        elif mine is not None and mine.cccd_index in (digest, None):
+        elif (
+            mine is not None
+            and mine.cccd_index in (digest, None)
+            and not (mine.merged_into and patient_id not in joined)
+        ):
             chosen[patient_id] = mine.patient_global_id
         else:
             chosen[patient_id] = new_id()  # another number is another person, until somebody shares it

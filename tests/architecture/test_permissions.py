@@ -9,8 +9,6 @@ from app.domain.identity.permissions import OPERATOR_PRESETS, PATIENT_PERMISSION
 
 TO_COME: frozenset[str] = frozenset(
     {
-        "patients.merge",
-        "form_rules.manage",
         "organisation.manage",
         "schedules.manage",
         "appointments.overbook",
@@ -22,8 +20,6 @@ TO_COME: frozenset[str] = frozenset(
         "lab.verify",
         "lab.view",
         "lab.catalogue",
-        "documents.view",
-        "documents.add",
     }
 )
 

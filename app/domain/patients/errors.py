@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.core.errors import InvalidValue, NotFound, StaleVersion
+from app.core.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from app.core.i18n import _l
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ class PatientNotFound(NotFound):
     title = _l("Patient not found")
     default_message = _l("This hospital has no such patient.")
     remedy = _l("Search again by name, patient code, CCCD, insurance number or phone.")
+
+
+class PatientHasDied(Conflict):
+    title = _l("The patient has died")
+    default_message = _l("Nothing is ordered for a patient who has died.")
+    remedy = _l("If this is a mistake, correct the patient's data first.")
 
 
 class DuplicateCccd(InvalidValue):

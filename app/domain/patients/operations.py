@@ -22,9 +22,11 @@ from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.identity.patient_accounts import end_sent_links
 from app.domain.identity.permissions import RECORD_VITALS, REGISTER_PATIENTS
-from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
+from app.domain.patients.errors import DuplicateCccd
+from app.domain.patients.form_rules import check_form_rules
+from app.domain.patients.holding import hold_patient, record_of, touch
 from app.domain.patients.models import AllergyState, Patient, PatientAllergy
-from app.domain.patients.queries import COLUMNS_OF, find_by_cccd, get_patient, read_patient
+from app.domain.patients.queries import COLUMNS_OF, find_by_cccd, get_patient
 from app.domain.patients.rules import Allergy, PatientDetails, check_allergies, check_details
 from app.tenancy.binding import bound_hospital
 
@@ -32,8 +34,9 @@ _FIELDS = tuple(name for name in PatientDetails.__slots__ if name != "allergies"
 
 
 def register_patient(actor: Actor, details: PatientDetails) -> Patient:
-    """Register a new patient; raises InvalidValue for a wrong field, DuplicateCccd where the person is known."""
+    """Register a new patient; raises InvalidValue for a wrong field, RulesBroken, or DuplicateCccd."""
     details = check_details(details, _today())
+    check_form_rules(actor, details, _today())
     patient = Patient(**{name: getattr(details, name) for name in _FIELDS}, created_by=actor.id, updated_by=actor.id)
     with _unique_cccd(details):
         db.session.add(patient)
@@ -50,10 +53,11 @@ def register_patient(actor: Actor, details: PatientDetails) -> Patient:
 
 
 def update_patient(actor: Actor, patient_id: UUID, version: int, details: PatientDetails) -> Patient:
-    """Correct a patient's data; raises StalePatient when it is no longer the version that was read."""
+    """Correct a patient's data; raises StalePatient when it is no longer the version that was read, or RulesBroken."""
     actor = authorise(actor, patient_id, REGISTER_PATIENTS)
-    patient = _hold(actor, patient_id, version)
+    patient = hold_patient(actor, patient_id, version)
     details = check_details(_as_far_as_open(actor, details, patient_id), _today())
+    check_form_rules(actor, details, _today())
     changed = [name for name in _FIELDS if getattr(patient, name) != getattr(details, name)]
     if _replace_allergies(actor, patient_id, details.allergies):
         changed.append("allergies")
@@ -61,10 +65,10 @@ def update_patient(actor: Actor, patient_id: UUID, version: int, details: Patien
         with _unique_cccd(details):
             for name in _FIELDS:
                 setattr(patient, name, getattr(details, name))
-            _touch(actor, patient)
+            touch(actor, patient)
         if "email" in changed:
             end_sent_links(patient.id)
-        _record_update(actor, patient, changed)
+        record_of(actor, "patient.update", patient, {"fields": changed})
     return patient
 
 
@@ -74,14 +78,13 @@ def record_allergies(
     """Write down what the patient says about allergies; raises StalePatient like any correction."""
     check_allergies(state, allergies)
     actor = authorise(actor, patient_id, RECORD_VITALS)
-    patient = _hold(actor, patient_id, version)
+    patient = hold_patient(actor, patient_id, version)
     if not may_write(actor, ALLERGIES.code):
         raise FieldClosed
     patient.allergy_state = state
     _replace_allergies(actor, patient_id, allergies)
-    _touch(actor, patient)
-    db.session.flush()
-    _record_update(actor, patient, ["allergies"])
+    touch(actor, patient)
+    record_of(actor, "patient.update", patient, {"fields": ["allergies"]})
     return patient
 
 
@@ -106,21 +109,6 @@ def _as_far_as_open(actor: Actor, sent: PatientDetails, patient_id: UUID) -> Pat
 
 def _today() -> date:
     return clock.today(ZoneInfo(bound_hospital().timezone))
-
-
-def _hold(actor: Actor, patient_id: UUID, version: int) -> Patient:
-    query = sa.select(Patient).where(Patient.id == patient_id, Patient.deleted_at.is_(None)).with_for_update()
-    patient = db.session.scalars(query).one_or_none()
-    if patient is None:
-        raise PatientNotFound
-    if patient.version != version:
-        raise StalePatient(read_patient(actor, patient_id).patient)
-    return patient
-
-
-def _touch(actor: Actor, patient: Patient) -> None:
-    # The version counts up although only allergies changed: who reads them must notice.
-    patient.updated_at, patient.updated_by = clock.now(), actor.id
 
 
 @contextmanager
@@ -152,15 +140,3 @@ def _replace_allergies(actor: Actor, patient_id: UUID, allergies: tuple[Allergy,
         ]
         db.session.execute(sa.insert(PatientAllergy), [{**row, "created_by": actor.id} for row in rows])
     return bool(gone or added)
-
-
-def _record_update(actor: Actor, patient: Patient, changed: list[str]) -> None:
-    record_change(
-        actor,
-        "patient.update",
-        subject_type="patient",
-        subject_id=patient.id,
-        patient_id=patient.id,
-        changes={"fields": changed},
-        event={"patient_version": patient.version},
-    )

@@ -1,4 +1,4 @@
-"""Reading patients: who somebody is, and finding them by whatever a person at the desk types."""
+"""Reading patients: who somebody is, as far as the reader may know it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.core.actor import Actor, ActorKind
+from app.core.actor import Actor
 from app.core.db import db
 from app.core.permissions import Permission
-from app.domain.access.fields import ADDRESS, ALLERGIES, BHYT, PATIENT_FIELDS, PHONE, may_read
-from app.domain.access.reach import Ground, decide, relation_columns, within_reach
+from app.domain.access.fields import ALLERGIES, PATIENT_FIELDS, may_read
+from app.domain.access.reach import Ground, decide, relation_columns
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import VIEW_PATIENTS
-from app.domain.paging import Page, offset_of
 from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import AllergyState, Confidentiality, Patient, PatientAllergy, Sex
-from app.domain.patients.rules import Allergy, PatientDetails, Sought, read_query
+from app.domain.patients.rules import Allergy, PatientDetails
 
-PER_PAGE = 20
-COUNTED_AT_MOST = 500
 # Which columns a protected field closes.
 COLUMNS_OF = {
     "patient.cccd": ("cccd",),
@@ -57,6 +54,9 @@ class PatientRow:
     updated_at: datetime
     updated_by_name: str | None
     confidentiality: Confidentiality
+    deceased_on: date | None
+    inactive_at: datetime | None
+    inactive_reason: str | None
     allergies: tuple[Allergy, ...]
     hidden: frozenset[str] = frozenset()
     emergency_until: datetime | None = None
@@ -107,22 +107,12 @@ _COLUMNS = (
     Patient.updated_at,
     StaffUser.full_name,
     Patient.confidentiality,
+    Patient.deceased_on,
+    Patient.inactive_at,
+    Patient.inactive_reason,
     _ALLERGIES,
 )
 _READ = tuple(PatientRow.__dataclass_fields__)[: len(_COLUMNS)]
-
-# What a search shows, and the field that closes it. Code, name, birth and sex show whom one has found.
-_FOUND: tuple[tuple[Any, str | None], ...] = (
-    (Patient.id, None),
-    (Patient.code, None),
-    (Patient.full_name, None),
-    (Patient.born_on, None),
-    (Patient.sex, None),
-    (Patient.phone, PHONE.code),
-    (Patient.bhyt, BHYT.code),
-    (Patient.province, ADDRESS.code),
-    (Patient.ward, ADDRESS.code),
-)
 
 
 class Seen(NamedTuple):
@@ -186,57 +176,6 @@ def _masked(patient: PatientRow, actor: Actor, *, everything: bool) -> PatientRo
     if ALLERGIES.code in hidden:
         empty |= {"allergies": (), "allergy_state": AllergyState.NOT_RECORDED}
     return replace(patient, hidden=hidden, **empty) if hidden else patient
-
-
-def search_patients(actor: Actor, text: str, page: int = 1) -> Page[Any]:
-    """Find patients by code, CCCD, insurance number, phone, or parts of the name without diacritics.
-
-    Rows have id, code, full_name, born_on, sex, phone, bhyt, province, ward, and whether they are within the person's
-    reach; of others only who they are is shown. Counting stops at COUNTED_AT_MOST.
-    """
-    sought = read_query(text)
-    if sought.is_empty:
-        return Page((), 1, PER_PAGE, 0)
-    within = within_reach(actor, VIEW_PATIENTS)
-    found = sa.and_(Patient.deleted_at.is_(None), _matches(sought))
-    if actor.kind is ActorKind.OPERATOR:
-        found = sa.and_(found, within)
-    elif sought.name:  # a name alone does not tell that the hospital knows a confidential patient
-        found = sa.and_(found, sa.or_(Patient.confidentiality == Confidentiality.NORMAL, within))
-    counted = sa.select(Patient.id).where(found).limit(COUNTED_AT_MOST).subquery()
-    total = db.session.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
-    query = _found_rows(actor, sought, found, within).limit(PER_PAGE).offset(offset_of(page, PER_PAGE))
-    rows = db.session.execute(query).all()
-    record_access(
-        actor, "patient.search", subject_type="patient", subject_id=None, patient_ids=[row.id for row in rows]
-    )
-    return Page(rows, max(page, 1), PER_PAGE, total)
-
-
-def _found_rows(
-    actor: Actor, sought: Sought, found: sa.ColumnElement[bool], within: sa.ColumnElement[bool]
-) -> sa.Select[Any]:
-    order: list[Any] = [Patient.search_name, Patient.born_on, Patient.id]
-    if sought.name:
-        order.insert(0, Patient.search_name.startswith(sought.name, autoescape=True).desc())
-    shown = [
-        column if code is None else _shown(column, within if may_read(actor, code) else sa.false())
-        for column, code in _FOUND
-    ]
-    return sa.select(*shown, within.label("is_within")).where(found).order_by(*order)
-
-
-def _shown(column: Any, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
-    """Return a column that is empty in the rows for which a condition does not hold."""
-    return sa.case((condition, column), else_=sa.null()).label(column.key)
-
-
-def _matches(sought: Sought) -> sa.ColumnElement[bool]:
-    if sought.name:
-        return sa.and_(*(Patient.search_name.contains(word, autoescape=True) for word in sought.words))
-    exact = ((Patient.code, sought.code), (Patient.cccd, sought.cccd), (Patient.bhyt, sought.bhyt))
-    numbers = (*exact, (Patient.phone, sought.phone))
-    return sa.or_(*(column == value for column, value in numbers if value))
 
 
 def find_by_cccd(cccd: str) -> Any | None:

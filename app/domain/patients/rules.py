@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from app.core.errors import InvalidValue
@@ -22,6 +22,8 @@ MOST_WORDS = 6
 _SEPARATORS = re.compile(r"[\s.\-+()]")
 _CODE = re.compile(r"bn[\s-]*([0-9]{1,12})", re.IGNORECASE)
 _CARD = re.compile(r"[A-Za-z]{2}[0-9]{13}")
+_PART_OF_CARD = re.compile(r"[A-Za-z]{2}[0-9]{3,12}")
+SHORTEST_PART, LONGEST_PART = 4, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,14 @@ class Sought:
     bhyt: str | None = None
     phone: str | None = None
     name: str = ""
+    number: str = field(default="", compare=False)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a number may have anywhere; a telephone is kept without the zero with which people begin it."""
+        if not SHORTEST_PART <= len(self.number) <= LONGEST_PART:
+            return ()
+        return (self.number, "+84" + self.number[1:]) if self.number.startswith("0") else (self.number,)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -130,7 +140,7 @@ class Sought:
     @property
     def is_empty(self) -> bool:
         """Whether nothing can be looked for: no number, and no two letters of a name."""
-        return not any((self.code, self.cccd, self.bhyt, self.phone)) and len(self.name) < 2
+        return not any((self.code, self.cccd, self.bhyt, self.phone, self.parts)) and len(self.name) < 2
 
 
 def read_query(text: str) -> Sought:
@@ -141,6 +151,8 @@ def read_query(text: str) -> Sought:
     compact = _SEPARATORS.sub("", typed)
     if _CARD.fullmatch(compact):
         return Sought(bhyt=compact.upper())
+    if _PART_OF_CARD.fullmatch(compact):
+        return Sought(number=compact.upper())
     if not compact.isdecimal() or not compact.isascii():
         return Sought(name=search_key(typed))
     return Sought(
@@ -148,6 +160,7 @@ def read_query(text: str) -> Sought:
         cccd=compact if len(compact) == 12 else None,
         bhyt=compact if len(compact) in (10, 12) else None,
         phone=_phone(typed),
+        number=compact,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -20,6 +21,7 @@ from app.core.i18n import _, _l
 from app.domain.access.fields import FieldClosed, may_write
 from app.domain.patients.bhyt import parse_bhyt
 from app.domain.patients.cccd import parse_cccd
+from app.domain.patients.duplicates import Told, read_told
 from app.domain.patients.models import AllergyState, Sex
 from app.domain.patients.queries import COLUMNS_OF
 from app.domain.patients.rules import (
@@ -96,6 +98,7 @@ class PatientForm(AllergiesForm):
     province = SelectField(_l("Province or city"), validators=[Optional()])
     ward = StringField(_l("Ward or commune"), validators=[Optional(), Length(max=100)])
     street = StringField(_l("House number, street"), validators=[Optional(), Length(max=200)])
+    scan = StringField(_l("Scan a card"), validators=[Optional()])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,6 +125,27 @@ class PatientForm(AllergiesForm):
 
     def _typed(self, name: str) -> str | None:
         return self[name].data or None if name in self else None
+
+    @property
+    def is_somebody_else(self) -> bool:
+        """Whether the person was shown who may be the same, and says that this is somebody else."""
+        return request.form.get("somebody_else") == "1"
+
+    def told(self) -> Told:
+        """Return what the fields say so far, half-filled as they may be."""
+        try:
+            born_on = parse_date(self.born_on.data or "")
+        except InvalidValue:
+            born_on = None
+        typed = (self._typed(name) or "" for name in ("cccd", "bhyt", "phone"))
+        return read_told(self.full_name.data or "", born_on, *typed)
+
+    def fill(self, values: Mapping[str, str]) -> None:
+        """Put what a card says into the fields that the person may write, and empty the one that was scanned into."""
+        for name, value in values.items():
+            if name in self:
+                self[name].data = value
+        self.scan.data = ""
 
     def validate_born_on(self, field: Any) -> None:
         """Read the date; it must not lie ahead."""
