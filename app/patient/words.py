@@ -10,9 +10,11 @@ from babel.dates import format_date as babel_date
 from flask_babel import get_locale
 
 from app.core import clock
+from app.core.errors import Text
 from app.core.formats.dates import format_date
 from app.core.i18n import _
 from app.domain.appointments.models import AppointmentStatus
+from app.domain.prescriptions.doses import Dose
 from app.domain.prescriptions.models import MealTiming
 from app.patient import patient
 from app.web.i18n import current_language
@@ -78,9 +80,15 @@ def meal_words(timing: MealTiming) -> str:
     }[timing]
 
 
+def dose_words(item: Any) -> Text:
+    """Say how much of a prescribed medicine to take, how often and for how long."""
+    return Dose(item.dose_amount, item.times_per_day, item.days).text(item.unit)
+
+
 @patient.context_processor
 def _words() -> dict[str, Callable[..., Any] | dict[AppointmentStatus, str]]:
     return {
+        "dose_words": dose_words,
         "long_day": long_day,
         "meal_words": meal_words,
         "name_in_language": name_in_language,
