@@ -23,7 +23,7 @@ from app.domain.identity.permissions import BOOK_FOR_PATIENTS
 from app.domain.patients.queries import read_patient
 from app.hospital import hospital
 from app.hospital.forms.visits import BookingForm
-from app.hospital.visits import DAYS_SHOWN, by_day, read_day, read_slot
+from app.hospital.times import DAYS_SHOWN, by_day, read_day, read_slot
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 
@@ -75,7 +75,13 @@ def _show(appointment_id: UUID, form: MoveForm) -> Response:
     doctor = request.args.get("doctor", str(visit.doctor_id))
     doctor_id = parse_id(doctor)
     day, day_error = read_day()
-    slots = list_free_slots(department_id=visit.department_id, doctor_id=doctor_id, from_day=day, days=DAYS_SHOWN)
+    slots = list_free_slots(
+        department_id=visit.department_id,
+        doctor_id=doctor_id,
+        from_day=day,
+        days=DAYS_SHOWN,
+        minutes=visit.type_minutes,
+    )
     form.version.data = form.version.data or str(visit.version)
     failed = bool(form.errors or form.slot.errors)
     return render(

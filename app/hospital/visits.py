@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,31 +10,30 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock
 from app.core.errors import InvalidValue
-from app.core.formats.dates import format_date, format_time, parse_date
 from app.core.i18n import _
 from app.core.ids import parse_id
 from app.core.permissions import requires
 from app.domain.access.reach import visiting
 from app.domain.appointments.answering import confirm_visit
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
-from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia
+from app.domain.appointments.models import AppointmentStatus, BookedVia, ConfirmedVia, VisitKind
 from app.domain.appointments.operations import book_appointment, cancel_appointment
-from app.domain.appointments.queries import FreeSlot, list_departments, list_doctors, list_free_slots
-from app.domain.appointments.visits import check_in, mark_no_show, open_visit
+from app.domain.appointments.rooms import list_rooms
+from app.domain.appointments.series import list_series
+from app.domain.appointments.visits import check_in, find_visit_of, mark_no_show, open_visit
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, VIEW_APPOINTMENTS
 from app.domain.patients.queries import PatientRow, open_patient, read_patient
 from app.domain.queueing.queries import find_ticket
 from app.domain.queueing.rules import read_priority, ticket_code
-from app.hospital import hospital, wording
+from app.hospital import hospital
 from app.hospital.forms.visits import BookingForm
 from app.hospital.forms.vitals import ReasonForm
+from app.hospital.times import read_slot, read_times
 from app.tenancy.binding import has_revision
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.sign_in import safe_target
 from app.web.templates import hospital_zone, local_day
-
-DAYS_SHOWN = 3
 
 
 @hospital.get("/visits/<uuid:appointment_id>")
@@ -121,6 +117,10 @@ def visits_create(patient_id: UUID) -> BaseResponse:
             starts_at=chosen[1],
             reason=form.reason.data,
             via=BookedVia.DESK,
+            type_id=parse_id(request.args.get("type", "")),
+            beyond=request.args.get("beyond") == "1",
+            kind=VisitKind.FOLLOW_UP if _follows() else VisitKind.PLANNED,
+            follows_id=find_visit_of(patient_id, _follows()),
         )
     except (InvalidValue, SlotTaken) as error:
         form.add_error("slot", error)
@@ -136,6 +136,7 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
     visit = open_visit(current_actor(), appointment_id)
     form.version.data = str(visit.version)
     booked = visit.status is AppointmentStatus.BOOKED
+    person = current_actor()
     return render(
         "hospital/visits/show.html",
         visit=visit,
@@ -143,6 +144,8 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
         code_of=ticket_code,
         patient=read_patient(current_actor(), visit.patient_id, visiting(current_actor())).patient,
         form=form,
+        series=list_series(person, visit.id, visit.patient_id, visit.series_id) if visit.series_id else [],
+        rooms=list_rooms() if booked and person.may(CHECK_IN.code) else [],
         is_today=local_day(visit.starts_at) == clock.today(hospital_zone()),
         may_cancel=booked and visit.starts_at > clock.now(),
         may_miss=booked and visit.starts_at <= clock.now(),
@@ -152,72 +155,25 @@ def _show(appointment_id: UUID, form: ReasonForm) -> Response:
 
 
 def _show_booking(patient: PatientRow, form: BookingForm, *, failed: bool = False) -> Response:
-    """Show three questions in a GET form, and below them the free times in a POST form."""
-    return _show_times("hospital/visits/new.html", failed=failed, patient=patient, form=form)
+    """Show the questions in a GET form, and below them the free times in a POST form."""
+    form.slot.data = form.slot.data or request.args.get("slot")
+    return _show_times("hospital/visits/new.html", failed=failed, patient=patient, form=form, follows=_follows())
 
 
 def _show_times(template: str, *, failed: bool = False, **context: Any) -> Response:
-    departments = list_departments()
-    department_id = parse_id(request.args.get("department", ""))
-    doctor_id = parse_id(request.args.get("doctor", ""))
-    day, day_error = read_day()
-    slots = (
-        list_free_slots(department_id=department_id, doctor_id=doctor_id, from_day=day, days=DAYS_SHOWN)
-        if department_id
-        else []
-    )
+    times = read_times()
     return render(
         template,
         **context,
-        departments=departments,
-        doctors=list_doctors(department_id) if department_id else [],
-        department_id=department_id,
-        doctor_id=doctor_id,
-        day=day,
-        day_error=day_error,
-        after=format_date(day + timedelta(days=DAYS_SHOWN)),
-        days=by_day(slots, with_doctor=doctor_id is None),
-        has_errors=failed or bool(day_error),
-        status=422 if failed or day_error else 200,
+        times=times,
+        has_errors=failed or bool(times.day_error),
+        status=422 if failed or times.day_error else 200,
     )
 
 
-def by_day(slots: Iterable[FreeSlot], *, with_doctor: bool) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the free times under their day, and under their doctor too where any doctor would do."""
-    zone = hospital_zone()
-
-    def heading(slot: FreeSlot) -> tuple[date, str]:
-        return local_day(slot.start), slot.doctor_name if with_doctor else ""
-
-    return [
-        (
-            f"{wording.weekday(day)} {format_date(day)}" + (f" · {doctor}" if doctor else ""),
-            [(f"{slot.doctor_id}|{slot.start.isoformat()}", format_time(slot.start, zone)) for slot in together],
-        )
-        for (day, doctor), together in groupby(sorted(slots, key=heading), key=heading)
-    ]
-
-
-def read_day() -> tuple[date, str | None]:
-    """Return the day that was asked for, today at the earliest, and what is wrong with what was typed."""
-    this_day = clock.today(hospital_zone())
-    typed = request.args.get("day", "").strip()
-    try:
-        day = parse_date(typed) if typed else this_day
-    except InvalidValue as error:
-        return this_day, str(error)
-    return max(day, this_day), None
-
-
-def read_slot(value: str | None) -> tuple[UUID, datetime] | None:
-    """Return doctor and moment of a chosen time, or None where it is none."""
-    doctor, _bar, moment = (value or "").partition("|")
-    doctor_id = parse_id(doctor)
-    try:
-        starts_at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
+def _follows() -> UUID | None:
+    """Return the visit after which the patient comes again, where the page is about such a one."""
+    return parse_id(request.args.get("follows", ""))
 
 
 def _checked_in(appointment_id: UUID) -> str:

@@ -26,6 +26,7 @@ from app.domain.appointments.errors import (
 )
 from app.domain.appointments.models import Appointment, AppointmentType
 from app.domain.appointments.slots import Slot
+from app.domain.patients.errors import PatientHasDied
 
 DOCTOR_AT_ONCE = "ex_appointments_doctor_at_once"
 PATIENT_AT_ONCE = "ex_appointments_patient_at_once"
@@ -97,8 +98,10 @@ def explain_collision(
 ) -> Exception:
     """Return what to tell of a refusal by the database; of one that nobody expected, the refusal itself."""
     constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-    if constraint == "patient_is_not_erased":
+    if constraint in ("patient_is_not_erased", "patient_is_not_closed"):
         return NotFound()
+    if constraint == "patient_is_alive":
+        return PatientHasDied()
     if constraint not in KNOWN:
         return error
     if constraint == PATIENT_AT_ONCE:

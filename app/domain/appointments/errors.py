@@ -69,9 +69,3 @@ class RoomTaken(SlotTaken):
 class EnoughOfType(SlotTaken):
     title = _l("No more visits of this type on that day")
     default_message = _l("The doctor has as many visits of this type on that day as there may be. Choose another day.")
-
-
-class PatientHasDied(Conflict):
-    title = _l("The patient has died")
-    default_message = _l("Nothing is booked for a patient who has died.")
-    remedy = _l("If this is a mistake, correct the patient's data first.")

@@ -15,12 +15,12 @@ from app.core.errors import Forbidden, NotFound, StaleVersion
 from app.domain.access.reach import authorise
 from app.domain.appointments import queries, rules
 from app.domain.appointments.booking_turns import Wanted, explain_collision, grant_place, wait_for_turns
-from app.domain.appointments.errors import PatientHasDied
 from app.domain.appointments.freeing import free_time, withdraw_offers
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia, VisitKind
 from app.domain.audit.operations import record_change
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, OVERBOOK
 from app.domain.messages.reminders import cancel_reminders, plan_reminders, queue_confirmation
+from app.domain.patients.errors import PatientHasDied
 from app.domain.patients.models import Patient
 
 LONGEST_CANCEL_REASON = 500

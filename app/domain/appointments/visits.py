@@ -20,12 +20,12 @@ from app.core.formats.dates import format_date
 from app.core.i18n import _l
 from app.domain.access.fields import REASON, may_read
 from app.domain.access.reach import authorise, decide, relation_columns, visiting
-from app.domain.appointments.models import Appointment, AppointmentStatus
+from app.domain.appointments.models import Appointment, AppointmentStatus, AppointmentType
 from app.domain.appointments.worklist import day_bounds
 from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import CHECK_IN
-from app.domain.organisation.models import Department
+from app.domain.organisation.models import Department, Room
 from app.domain.patients.models import Patient
 from app.domain.queueing.models import Priority
 from app.domain.queueing.tickets import make_ticket
@@ -80,8 +80,16 @@ _COLUMNS: tuple[Any, ...] = (
     Appointment.doctor_id,
     Appointment.department_id,
     Appointment.patient_id,
+    Appointment.kind,
+    Appointment.place,
+    Appointment.series_id,
+    Appointment.follows_id,
+    Appointment.room_id,
     StaffUser.full_name.label("doctor_name"),
     Department.name.label("department_name"),
+    AppointmentType.name.label("type_name"),
+    AppointmentType.minutes.label("type_minutes"),
+    Room.name.label("room_name"),
 )
 
 
@@ -134,6 +142,14 @@ def find_todays_visit(patient_id: UUID, appointment_id: UUID | None = None) -> U
     if appointment_id is not None:
         query = query.where(Appointment.id == appointment_id)
     return db.session.scalars(query.order_by(Appointment.status, Appointment.starts_at).limit(1)).one_or_none()
+
+
+def find_visit_of(patient_id: UUID, appointment_id: UUID | None) -> UUID | None:
+    """Return a visit's id where it is a visit of this patient, else None."""
+    if appointment_id is None:
+        return None
+    query = sa.select(Appointment.id).where(Appointment.id == appointment_id, Appointment.patient_id == patient_id)
+    return db.session.scalars(query).one_or_none()
 
 
 def check_in(actor: Actor, appointment_id: UUID, version: int, priority: Priority | None = None) -> bool:
@@ -191,6 +207,8 @@ def _joined(query: sa.Select[Any]) -> sa.Select[Any]:
         query.join(StaffUser, StaffUser.id == Appointment.doctor_id)
         .join(Department, Department.id == Appointment.department_id)
         .join(Patient, Patient.id == Appointment.patient_id)
+        .outerjoin(AppointmentType, AppointmentType.id == Appointment.type_id)
+        .outerjoin(Room, Room.id == Appointment.room_id)
         .where(Patient.deleted_at.is_(None))
     )
 
