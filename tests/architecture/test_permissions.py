@@ -9,9 +9,6 @@ from app.domain.identity.permissions import OPERATOR_PRESETS, PATIENT_PERMISSION
 
 TO_COME: frozenset[str] = frozenset(
     {
-        "organisation.manage",
-        "schedules.manage",
-        "appointments.overbook",
         "record_templates.manage",
         "formulary.manage",
         "lab.order",
