@@ -74,6 +74,7 @@ def seen_words(action: str) -> str:
         "vitals": _("Your vital signs"),
         "record": _("Your medical record"),
         "prescription": _("Your prescription"),
+        "document": _("Your documents"),
         "patient": _("Your personal data"),
         "message": _("Messages that the hospital sent you"),
     }
