@@ -97,8 +97,8 @@ BEGIN
                 'WHERE o.patient_id = $2 AND o.deleted_at IS NULL AND lower(o.substance) = lower(x.substance))'
             WHEN 'patient_relations' THEN 'x.deleted_at IS NULL AND coalesce(x.related_id, $1) <> $2 '
                 'AND x.patient_id <> $2 AND NOT EXISTS (SELECT 1 FROM patient_relations o WHERE o.deleted_at IS NULL '
-                'AND $2 IN (o.patient_id, o.related_id) AND (x.related_id IN (o.patient_id, o.related_id) '
-                'OR x.patient_id IN (o.patient_id, o.related_id)))'
+                'AND ((x.patient_id, o.patient_id) = ($1, $2) AND o.related_id = x.related_id '
+                'OR (x.related_id, o.related_id) = ($1, $2) AND o.patient_id = x.patient_id))'
             ELSE 'true' END;
         EXECUTE format('WITH moved AS (UPDATE %1$I x SET %2$I = $2 WHERE x.%2$I = $1 AND (%3$s) RETURNING x.id) '
                        'INSERT INTO patient_merge_moves SELECT $1, %1$L, %2$L, id FROM moved',
@@ -112,7 +112,7 @@ BEGIN
     RETURN done;
 END $$;
 
--- Only what was moved goes back, and of it only what is still where it was moved to.
+-- Only what was moved goes back, and of it only what is still where it was moved to; no other merge claims it then.
 CREATE FUNCTION vien_part_patient(second uuid) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE first uuid; part record; n bigint; done jsonb := '{}';
@@ -123,13 +123,16 @@ BEGIN
     FOR part IN SELECT DISTINCT table_name, column_name, CASE table_name WHEN 'patient_merges' THEN 'patient_id'
                 ELSE 'id' END AS key FROM patient_merge_moves WHERE patient_id = second ORDER BY 1, 2
     LOOP
-        EXECUTE format('UPDATE %1$I SET %2$I = $1 WHERE %2$I = $2 AND %3$I IN (SELECT row_id FROM patient_merge_moves '
-                       'WHERE patient_id = $1 AND table_name = %1$L AND column_name = %2$L)',
-                       part.table_name, part.column_name, part.key) USING second, first;
-        GET DIAGNOSTICS n = ROW_COUNT;
+        EXECUTE format('WITH back AS (UPDATE %1$I SET %2$I = $1 WHERE %2$I = $2 AND %3$I IN (SELECT row_id '
+                       'FROM patient_merge_moves WHERE patient_id = $1 AND table_name = %1$L AND column_name = %2$L) '
+                       'RETURNING %3$I AS key), gone AS (DELETE FROM patient_merge_moves o USING back '
+                       'WHERE o.patient_id <> $1 AND (o.table_name, o.column_name) = (%1$L, %2$L) AND o.row_id = key) '
+                       'SELECT count(*) FROM back', part.table_name, part.column_name, part.key)
+            INTO n USING second, first;
         IF n > 0 THEN done := done || jsonb_build_object(part.table_name, n); END IF;
     END LOOP;
     PERFORM set_config('vien.erasing', '', true);
+    DELETE FROM patient_merge_moves WHERE table_name = 'patient_merges' AND row_id = second;
     DELETE FROM patient_merges WHERE patient_id = second;
     RETURN done;
 END $$;

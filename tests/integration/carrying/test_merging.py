@@ -13,7 +13,7 @@ from app.core.errors import InvalidValue
 from app.domain.centre.reconciling import reconcile
 from app.domain.centre.sync import synchronise
 from app.domain.patients.errors import PatientNotFound, StalePatient
-from app.domain.patients.merging import SomethingHangsOn, merge_patient
+from app.domain.patients.merging import SomethingHangsOn, merge_patient, part_patient
 from app.domain.patients.models import Patient, PatientAllergy
 from app.tenancy.index import find_hospitals
 from tests.factories import make_patient_user
@@ -57,6 +57,15 @@ def test_a_second_registration_leads_to_the_first_by_all_its_numbers(app: Flask,
         assert found(app, "phone", phone) == [first]
     assert found(app, "cccd", third_cccd) == [first]
     assert len({entry.patient_global_id for entry in entries(app)}) == 1
+    with bound(alpha):
+        part_patient(ACTOR, second, first)
+    with app.app_context():
+        synchronise(alpha)
+        assert reconcile(ACTOR, alpha).drifted == 0
+    for phone, who in (("0912000001", first), ("0912000002", second), ("0912000003", second)):
+        assert found(app, "phone", phone) == [who]
+    assert len({entry.patient_global_id for entry in entries(app)}) == 2
+    merge(bound, alpha, second, first)
     with bound(alpha):
         substances = db.session.query(PatientAllergy.substance).filter_by(patient_id=first).all()
         assert [row.substance for row in substances] == ["Penicillin"]
