@@ -19,6 +19,8 @@ from app.web.render import render, see_other
 KINDS: dict[str, Text] = {
     "appointment.check_in": _l("Your patient has arrived"),
     "appointment.cancel": _l("A visit with you was cancelled"),
+    "lab_report.critical": _l("Critical values in a test that you ordered"),
+    "lab_report.correct": _l("A result that you ordered was corrected"),
 }
 
 
@@ -49,6 +51,8 @@ def notices_read(notice_id: UUID) -> BaseResponse:
     subject_type, subject_id = subject
     if subject_type == "appointment":
         return see_other(url_for("hospital.visits_show", appointment_id=subject_id))
+    if subject_type == "lab_report":
+        return see_other(url_for("hospital.lab_inbox_index"))
     return see_other(url_for("hospital.notices_index"))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from enum import StrEnum
 
-from flask import Response, request
+from flask import redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 from wtforms import StringField
 
 from app.core import clock
@@ -18,6 +19,7 @@ from app.domain.appointments.worklist import Order, Worklist, list_worklist
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, CHECK_IN, RECORD_VITALS, VIEW_APPOINTMENTS, WRITE_RECORDS
 from app.domain.messages.unreached import count_unreached
 from app.hospital import hospital
+from app.hospital.laboratory import works_in_laboratory
 from app.web.forms import Form
 from app.web.menu import declare_menu
 from app.web.principals import Principal, current_actor, find_principal
@@ -55,15 +57,20 @@ class DayForm(Form):
 
 @hospital.get("/today")
 @requires(VIEW_APPOINTMENTS)
-def today() -> Response:
-    """Show what this person has to do next; `poll=1` refreshes the list without counting as use."""
+def today() -> BaseResponse:
+    """Show what this person has to do next; `poll=1` refreshes the list without counting as use.
+
+    In the laboratory that is the laboratory's worklist; a day of visits is shown there where it is asked for.
+    """
     person = find_principal()
     assert person is not None
+    view = _view_of(person)
+    if view is View.ALL and works_in_laboratory(person) and "day" not in request.args:
+        return redirect(url_for("hospital.laboratory_index"))
     form = DayForm(request.args, meta={"csrf": False})
     this_day = clock.today(hospital_zone())
     day = _read_day(form, this_day)
     state = request.args.get("state", "")
-    view = _view_of(person)
     worklist = _list(person, view, day, STATES.get(state, frozenset()))
     return render(
         "hospital/today/index.html",

@@ -11,12 +11,6 @@ TO_COME: frozenset[str] = frozenset(
     {
         "record_templates.manage",
         "formulary.manage",
-        "lab.order",
-        "lab.collect",
-        "lab.enter",
-        "lab.verify",
-        "lab.view",
-        "lab.catalogue",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Importing results from a table of an instrument: a row for each value, by the specimen's label and the analyte's code.
+"""Importing results from a table of an instrument: a row for each value, by the label of its specimen and its analyte.
 
 Rows that are wrong are named and left out; the others become drafts, which somebody else verifies like any other. A
 table that comes twice changes nothing.

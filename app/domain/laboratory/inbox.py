@@ -32,6 +32,7 @@ _ROW = (
     LabReport.number,
     LabReport.patient_id,
     LabReport.order_id,
+    LabReport.item_id,
     LabReport.has_critical,
     LabReport.has_abnormal,
     LabReport.acknowledged_at,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,54 +14,23 @@ from sqlalchemy.orm import aliased
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.permissions import Permission
-from app.domain.access.reach import within_reach
-from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
-from app.domain.identity.permissions import COLLECT_SPECIMENS, ENTER_RESULTS, VERIFY_RESULTS, VIEW_RESULTS
-from app.domain.laboratory.errors import SINCE, LabOrderNotFound
+from app.domain.identity.permissions import VIEW_RESULTS
+from app.domain.laboratory.errors import SINCE, LabOrderNotFound, LabSpecimenNotFound
 from app.domain.laboratory.models import (
-    ItemStatus,
-    LabKind,
     LabOrder,
     LabOrderItem,
-    LabPriority,
     LabReport,
     LabResult,
     LabSpecimen,
 )
 from app.domain.paging import Page, offset_of
-from app.domain.patients.models import Patient
 from app.domain.patients.queries import PatientRow, open_patient
 from app.tenancy.binding import needs_revision
 
-PER_PAGE = 25
 SHOWN_IN_PANEL = 20
 ITEMS_SHOWN = 100
 ENTERER, VERIFIER = aliased(StaffUser), aliased(StaffUser)
-
-
-class Work(StrEnum):
-    """What is to be done with an ordered test."""
-
-    COLLECT = "collect"
-    ENTER = "enter"
-    VERIFY = "verify"
-
-
-NEEDS: dict[Work, Permission] = {
-    Work.COLLECT: COLLECT_SPECIMENS,
-    Work.ENTER: ENTER_RESULTS,
-    Work.VERIFY: VERIFY_RESULTS,
-}
-# To collect is what waits for a specimen; imaging has none, so that it can be entered at once.
-_WAITS_FOR: dict[Work, sa.ColumnElement[bool]] = {
-    Work.COLLECT: sa.and_(LabOrderItem.status == ItemStatus.ORDERED, LabOrderItem.kind == LabKind.LABORATORY),
-    Work.ENTER: sa.or_(
-        LabOrderItem.status == ItemStatus.COLLECTED,
-        sa.and_(LabOrderItem.status == ItemStatus.ORDERED, LabOrderItem.kind == LabKind.IMAGING),
-    ),
-    Work.VERIFY: LabOrderItem.status == ItemStatus.ENTERED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +52,7 @@ class OpenOrder:
     specimens: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LabWork:
-    """A page of a worklist, and how much there is of each."""
-
-    page: Page[Any]
-    counts: dict[Work, int] = field(default_factory=dict)
-
-
-_ORDER = (
+ORDER_COLUMNS = (
     LabOrder.id,
     LabOrder.code,
     LabOrder.patient_id,
@@ -140,7 +100,23 @@ def open_order(actor: Actor, order_id: UUID, permission: Permission = VIEW_RESUL
 
 def get_order(order_id: UUID) -> Any:
     """Return an order's own row; raises LabOrderNotFound."""
-    query = sa.select(*_ORDER).join(StaffUser, StaffUser.id == LabOrder.ordered_by).where(LabOrder.id == order_id)
+    query = (
+        sa.select(*ORDER_COLUMNS).join(StaffUser, StaffUser.id == LabOrder.ordered_by).where(LabOrder.id == order_id)
+    )
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise LabOrderNotFound
+    return row
+
+
+def get_ordered_test(item_id: UUID) -> Any:
+    """Return an ordered test with its order's code; raises LabOrderNotFound."""
+    columns = [column for column in sa.inspect(LabOrderItem).columns if column.key != "created_by"]
+    query = (
+        sa.select(*columns, LabOrder.code.label("order_code"), LabOrder.clinical_note, LabOrder.priority)
+        .join(LabOrder, LabOrder.id == LabOrderItem.order_id)
+        .where(LabOrderItem.id == item_id)
+    )
     row = db.session.execute(query).one_or_none()
     if row is None:
         raise LabOrderNotFound
@@ -154,7 +130,7 @@ def list_orders(patient_id: UUID, *, appointment_id: UUID | None = None, page: i
         wanted.append(LabOrder.appointment_id == appointment_id)
     total = db.session.scalar(sa.select(sa.func.count()).select_from(LabOrder).where(*wanted)) or 0
     query = (
-        sa.select(*_ORDER)
+        sa.select(*ORDER_COLUMNS)
         .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
         .where(*wanted)
         .order_by(LabOrder.ordered_at.desc(), LabOrder.id)
@@ -189,64 +165,42 @@ def list_tests(order_ids: Sequence[UUID]) -> list[OrderedTest]:
     ]
 
 
-def list_work(actor: Actor, work: Work, *, urgent_only: bool = False, page: int = 1) -> LabWork:
-    """Return the orders of which something is to be collected, entered or verified: urgent ones first, then by age."""
+def read_ordered_test(item_id: UUID) -> OrderedTest:
+    """Return one ordered test with its newest report and the values in it; raises LabOrderNotFound."""
     needs_revision(SINCE)
-    reach = within_reach(actor, NEEDS[work])
-    wanted = [_WAITS_FOR[work], reach, Patient.deleted_at.is_(None)]
-    if urgent_only:
-        wanted.append(LabOrder.priority == LabPriority.URGENT)
-    query = (
-        sa.select(
-            *_ORDER,
-            Patient.code.label("patient_code"),
-            Patient.full_name.label("patient_name"),
-            Patient.born_on,
-            Patient.sex,
-            sa.func.array_agg(sa.dialects.postgresql.aggregate_order_by(LabOrderItem.test_name, LabOrderItem.id)).label(
-                "tests"
-            ),
-            sa.func.count().label("waiting"),
-        )
-        .join(LabOrderItem, LabOrderItem.order_id == LabOrder.id)
-        .join(Patient, Patient.id == LabOrder.patient_id)
-        .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
-        .where(*wanted)
-        .group_by(LabOrder.id, Patient.id, StaffUser.id)
-        .order_by(LabOrder.priority.desc(), LabOrder.ordered_at, LabOrder.id)
-    )
-    rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
-    counts = _count_work(actor)
-    record_access(
-        actor,
-        "laboratory.list",
-        subject_type="laboratory",
-        subject_id=None,
-        patient_ids=[row.patient_id for row in rows],
-    )
-    total = counts[work] if not urgent_only else len(rows) + offset_of(page, PER_PAGE)
-    return LabWork(Page(rows, max(page, 1), PER_PAGE, total), counts)
+    row = get_ordered_test(item_id)
+    report = next(iter(_newest_reports([item_id])), None)
+    return OrderedTest(row, report, _values([report.id]) if report is not None else ())
 
 
-def _count_work(actor: Actor) -> dict[Work, int]:
-    """Return of how many orders something is to be done, of each kind of work."""
-    counted = [
-        sa.func.count(sa.distinct(LabOrderItem.order_id))
-        .filter(_WAITS_FOR[work], within_reach(actor, NEEDS[work]))
-        .label(work.value)
-        for work in Work
-    ]
+def get_specimen(specimen_id: UUID) -> Any:
+    """Return a specimen; raises LabSpecimenNotFound."""
+    needs_revision(SINCE)
+    query = sa.select(*sa.inspect(LabSpecimen).columns).where(LabSpecimen.id == specimen_id)
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise LabSpecimenNotFound
+    return row
+
+
+def list_earlier_values(test: OrderedTest) -> dict[UUID, Any]:
+    """Return the patient's value of each analyte before this test's, of what stands verified."""
+    if test.report is None or not test.values:
+        return {}
     query = (
-        sa.select(*counted)
-        .select_from(LabOrderItem)
-        .join(Patient, Patient.id == LabOrderItem.patient_id)
+        sa.select(LabResult)
+        .join(LabReport, LabReport.id == LabResult.report_id)
         .where(
-            LabOrderItem.status.in_((ItemStatus.ORDERED, ItemStatus.COLLECTED, ItemStatus.ENTERED)),
-            Patient.deleted_at.is_(None),
+            LabResult.patient_id == test.row.patient_id,
+            LabResult.analyte_id.in_([value.analyte_id for value in test.values]),
+            LabReport.is_current,
+            LabReport.item_id != test.row.id,
+            LabResult.observed_at <= test.report.observed_at,
         )
+        .distinct(LabResult.analyte_id)
+        .order_by(LabResult.analyte_id, LabResult.observed_at.desc())
     )
-    row = db.session.execute(query).one()
-    return {work: getattr(row, work.value) for work in Work}
+    return {row.analyte_id: row for row in db.session.scalars(query)}
 
 
 def _newest_reports(item_ids: Sequence[UUID]) -> Sequence[Any]:
