@@ -86,8 +86,8 @@ def remove_favourite(actor: Actor, favourite_id: UUID) -> None:
 def list_favourites(doctor_id: UUID) -> list[Any]:
     """Return a doctor's favourites with their doses, by name."""
     query = (
-        sa.select(*_dose_of(PrescriptionFavourite), PrescriptionFavourite.id, Medicine.is_active)
-        .join(Medicine, Medicine.id == PrescriptionFavourite.medicine_id)
+        _with_doses(PrescriptionFavourite)
+        .add_columns(PrescriptionFavourite.id)
         .where(PrescriptionFavourite.doctor_id == doctor_id)
         .order_by(Medicine.search_name, Medicine.strength)
         .limit(200)
@@ -97,7 +97,7 @@ def list_favourites(doctor_id: UUID) -> list[Any]:
 
 def add_favourite(actor: Actor, record_id: UUID, favourite_id: UUID) -> Added:
     """Prescribe a favourite; raises NotFound for anybody else's."""
-    query = sa.select(*_dose_of(PrescriptionFavourite), Medicine.is_active).join(Medicine)
+    query = _with_doses(PrescriptionFavourite)
     row = db.session.execute(
         query.where(PrescriptionFavourite.id == favourite_id, PrescriptionFavourite.doctor_id == actor.id)
     ).one_or_none()
@@ -108,7 +108,7 @@ def add_favourite(actor: Actor, record_id: UUID, favourite_id: UUID) -> Added:
 
 def add_order_set(actor: Actor, record_id: UUID, set_id: UUID) -> Added:
     """Prescribe what an order set holds; raises NotFound."""
-    query = sa.select(*_dose_of(OrderSetItem), Medicine.is_active).join(Medicine)
+    query = _with_doses(OrderSetItem)
     rows = db.session.execute(
         query.where(OrderSetItem.order_set_id == set_id).order_by(OrderSetItem.position, OrderSetItem.id)
     ).all()
@@ -123,7 +123,7 @@ def renew_prescription(actor: Actor, record_id: UUID, former_id: UUID) -> Added:
     former = db.session.get(Prescription, former_id)
     if former is None or former.patient_id != record.patient_id or former.status is PrescriptionStatus.DRAFT:
         raise PrescriptionNotFound
-    query = sa.select(*_dose_of(PrescriptionItem), Medicine.is_active).join(Medicine)
+    query = _with_doses(PrescriptionItem)
     rows = db.session.execute(
         query.where(PrescriptionItem.prescription_id == former_id).order_by(PrescriptionItem.position)
     ).all()
@@ -161,8 +161,11 @@ def _add_all(actor: Actor, record_id: UUID, rows: Iterable[Any]) -> Added:
     return Added(count, left_out)
 
 
-def _dose_of(model: Any) -> list[Any]:
-    return [*(getattr(model, name) for name in _DOSE), Medicine.name, Medicine.strength, Medicine.unit, Medicine.route]
+def _with_doses(model: Any) -> sa.Select[Any]:
+    """Return the query of medicines with the doses that a table holds."""
+    dose = [getattr(model, name) for name in _DOSE]
+    medicine = (Medicine.name, Medicine.strength, Medicine.unit, Medicine.route, Medicine.is_active)
+    return sa.select(*dose, *medicine).select_from(model).join(Medicine, Medicine.id == model.medicine_id)
 
 
 def _favourites_of(doctor_id: UUID) -> sa.Select[Any]:

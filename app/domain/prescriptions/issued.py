@@ -86,6 +86,7 @@ def list_own_prescriptions(actor: Actor, patient_id: UUID) -> list[Any]:
             StaffUser.full_name.label("doctor_name"),
             names.where(PrescriptionItem.prescription_id == Prescription.id).scalar_subquery().label("medicines"),
         )
+        .select_from(Prescription)
         .join(StaffUser, StaffUser.id == Prescription.doctor_id)
         .where(Prescription.patient_id == patient_id, Prescription.status != PrescriptionStatus.DRAFT)
         .order_by(Prescription.created_at.desc())
@@ -164,6 +165,7 @@ def _read(prescription_id: UUID, licence: Any, of: UUID | None = None) -> Any:
             StaffUser.full_name.label("doctor_name"),
             Department.name.label("department_name"),
         )
+        .select_from(one)
         .join(StaffUser, StaffUser.id == one.doctor_id)
         .join(MedicalRecord, MedicalRecord.id == one.record_id)
         .join(Appointment, Appointment.id == MedicalRecord.appointment_id)

@@ -44,7 +44,7 @@ def read_set(set_id: UUID) -> tuple[Any, list[Any]]:
         OrderSetItem.id, OrderSetItem.dose_amount, OrderSetItem.times_per_day, OrderSetItem.days,
         OrderSetItem.meal_timing, OrderSetItem.instructions, Medicine.name, Medicine.strength, Medicine.unit,
         Medicine.route, Medicine.is_active,
-    ).join(Medicine, Medicine.id == OrderSetItem.medicine_id)  # fmt: skip
+    ).select_from(OrderSetItem).join(Medicine, Medicine.id == OrderSetItem.medicine_id)  # fmt: skip
     items = items.where(OrderSetItem.order_set_id == set_id).order_by(OrderSetItem.position, OrderSetItem.id)
     return row, list(db.session.execute(items).all())
 

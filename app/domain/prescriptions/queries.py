@@ -66,6 +66,7 @@ def list_items(record_id: UUID) -> list[Any]:
             Prescription.code.label("prescription_code"),
             Prescription.status,
         )
+        .select_from(PrescriptionItem)
         .join(Prescription, Prescription.id == PrescriptionItem.prescription_id)
         .join(Medicine, Medicine.id == PrescriptionItem.medicine_id)
         .where(Prescription.record_id == record_id)

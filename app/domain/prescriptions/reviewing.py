@@ -154,6 +154,7 @@ def _list_running(record_id: UUID, patient_id: UUID) -> list[Prescribed]:
             PrescriptionItem.medicine_id, PrescriptionItem.medicine_name, Medicine.ingredients, Medicine.atc_code,
             Prescription.code,
         )
+        .select_from(PrescriptionItem)
         .join(Prescription, Prescription.id == PrescriptionItem.prescription_id)
         .join(MedicalRecord, MedicalRecord.id == Prescription.record_id)
         .join(Medicine, Medicine.id == PrescriptionItem.medicine_id)
