@@ -27,7 +27,7 @@ from app.web.principals import current_actor, find_principal
 from app.web.render import render, see_other
 from app.web.templates import hospital_zone, local_day
 
-declare_menu("hospital.schedule_index", _l("Schedule"), "calendar-days", VIEW_APPOINTMENTS, 12)
+declare_menu("hospital.schedule_index", _l("Schedule of visits"), "calendar-days", VIEW_APPOINTMENTS, 12)
 
 WEEK = 7
 
