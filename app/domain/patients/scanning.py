@@ -31,9 +31,8 @@ class UnreadableCard(InvalidValue):
     """What was scanned is the code of neither card."""
 
     def __init__(self) -> None:
-        super().__init__(
-            _l("This is the code of neither an identity card nor an insurance card. Scan it again."), "scan"
-        )
+        message = _l("This is the code of neither an identity card nor an insurance card. Scan it again.")
+        super().__init__(message, field="scan")
 
 
 def read_card(text: str) -> dict[str, str]:
