@@ -137,7 +137,7 @@ _CASE: tuple[LiteralString, ...] = (
     """
     INSERT INTO prescription_items (id, prescription_id, medicine_id, medicine_name, strength, unit, route, dose_amount,
                                     times_per_day, days, quantity, meal_timing, position)
-    SELECT gen_random_uuid(), p.id, m.id, m.name, m.strength, m.unit, m.route, 1, 2, 14, 28, 'after', m.n
+    SELECT gen_random_uuid(), p.id, m.id, m.name, m.strength, m.unit, m.route, 1, 2, 14, 28, 'any', m.n
     FROM prescriptions p, (SELECT *, row_number() OVER (ORDER BY name) AS n FROM medicines ORDER BY name LIMIT 4) m
     WHERE p.doctor_id = %(doctor)s
     """,

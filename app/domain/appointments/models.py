@@ -134,7 +134,7 @@ class Appointment(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "appointments"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'LH-' || lpad(nextval('appointment_code_seq')::text, 6, '0')")
+        unique=True, server_default=sa.text("'LH-' || to_char(nextval('appointment_code_seq'), 'FM999999999000000')")
     )
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"))
     doctor_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"))

@@ -40,7 +40,7 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "patients"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'BN-' || lpad(nextval('patient_code_seq')::text, 6, '0')")
+        unique=True, server_default=sa.text("'BN-' || to_char(nextval('patient_code_seq'), 'FM999999999000000')")
     )
     full_name: Mapped[str]
     search_name: Mapped[str] = mapped_column(sa.Computed("vien_search_key(full_name)", persisted=True))

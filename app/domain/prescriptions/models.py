@@ -79,7 +79,7 @@ class Prescription(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "prescriptions"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'DT-' || lpad(nextval('prescription_code_seq')::text, 6, '0')")
+        unique=True, server_default=sa.text("'DT-' || to_char(nextval('prescription_code_seq'), 'FM999999999000000')")
     )
     record_id: Mapped[UUID] = mapped_column(sa.ForeignKey("medical_records.id"), unique=True)
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"))

@@ -111,6 +111,14 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION vien_refresh_report(text, text) FROM PUBLIC;
 """
+# lpad() cut a number longer than it pads: the millionth patient would have had the code of the hundred thousandth.
+CODES = {
+    "patients": ("BN-", "patient_code_seq", 6),
+    "appointments": ("LH-", "appointment_code_seq", 6),
+    "prescriptions": ("DT-", "prescription_code_seq", 6),
+    "data_requests": ("YC-", "data_request_code_seq", 6),
+    "breaches": ("VP-", "breach_code_seq", 4),
+}
 GRANTS = """
 GRANT SELECT ON report_refreshes, appointment_stats, doctor_stats, patient_stats, diagnosis_stats TO vien_app;
 GRANT EXECUTE ON FUNCTION vien_refresh_report(text, text) TO vien_app;
@@ -129,9 +137,15 @@ def upgrade() -> None:
     )
     for statement in (APPOINTMENTS, DOCTORS, PATIENTS, DIAGNOSES, INDEXES, REFRESH, GRANTS):
         op.execute(statement)
+    for table, (prefix, sequence, digits) in CODES.items():
+        number = f"to_char(nextval('{sequence}'), 'FM999999999{'0' * digits}')"
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN code SET DEFAULT '{prefix}' || {number}")
 
 
 def downgrade() -> None:
+    for table, (prefix, sequence, digits) in CODES.items():
+        number = f"lpad(nextval('{sequence}')::text, {digits}, '0')"
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN code SET DEFAULT '{prefix}' || {number}")
     op.execute("DROP FUNCTION vien_refresh_report(text, text)")
     for view in VIEWS:
         op.execute(f"DROP MATERIALIZED VIEW {view}")

@@ -134,7 +134,7 @@ ORDERS = """
 CREATE SEQUENCE lab_order_code_seq;
 CREATE SEQUENCE lab_specimen_code_seq;
 CREATE TABLE lab_orders (
-    code TEXT DEFAULT 'XN-' || lpad(nextval('lab_order_code_seq')::text, 6, '0') NOT NULL,
+    code TEXT DEFAULT 'XN-' || to_char(nextval('lab_order_code_seq'), 'FM999999999000000') NOT NULL,
     patient_id UUID NOT NULL,
     appointment_id UUID,
     department_id UUID,
@@ -161,7 +161,7 @@ CREATE INDEX ix_lab_orders_department_id ON lab_orders (department_id);
 CREATE INDEX ix_lab_orders_ordered_by_ordered_at ON lab_orders (ordered_by, ordered_at DESC);
 CREATE INDEX ix_lab_orders_patient_id_ordered_at ON lab_orders (patient_id, ordered_at DESC);
 CREATE TABLE lab_specimens (
-    code TEXT DEFAULT 'M' || lpad(nextval('lab_specimen_code_seq')::text, 8, '0') NOT NULL,
+    code TEXT DEFAULT 'M' || to_char(nextval('lab_specimen_code_seq'), 'FM99999999900000000') NOT NULL,
     order_id UUID NOT NULL,
     patient_id UUID NOT NULL,
     kind VARCHAR(32) NOT NULL,

@@ -34,7 +34,7 @@ class LabOrder(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "lab_orders"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'XN-' || lpad(nextval('lab_order_code_seq')::text, 6, '0')")
+        unique=True, server_default=sa.text("'XN-' || to_char(nextval('lab_order_code_seq'), 'FM999999999000000')")
     )
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"))
     appointment_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("appointments.id"), index=True)
@@ -56,7 +56,7 @@ class LabSpecimen(Identified, Edited, HospitalModel):
     __tablename__ = "lab_specimens"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'M' || lpad(nextval('lab_specimen_code_seq')::text, 8, '0')")
+        unique=True, server_default=sa.text("'M' || to_char(nextval('lab_specimen_code_seq'), 'FM99999999900000000')")
     )
     order_id: Mapped[UUID] = mapped_column(sa.ForeignKey("lab_orders.id"), index=True)
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)

@@ -44,7 +44,7 @@ class Breach(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "breaches"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'VP-' || lpad(nextval('breach_code_seq')::text, 4, '0')")
+        unique=True, server_default=sa.text("'VP-' || to_char(nextval('breach_code_seq'), 'FM9999999990000')")
     )
     title: Mapped[str]
     what: Mapped[str]

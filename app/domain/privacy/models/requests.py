@@ -42,7 +42,7 @@ class DataRequest(Identified, Edited, Versioned, HospitalModel):
     __tablename__ = "data_requests"
 
     code: Mapped[str] = mapped_column(
-        unique=True, server_default=sa.text("'YC-' || lpad(nextval('data_request_code_seq')::text, 6, '0')")
+        unique=True, server_default=sa.text("'YC-' || to_char(nextval('data_request_code_seq'), 'FM999999999000000')")
     )
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"))
     kind: Mapped[RequestKind]
