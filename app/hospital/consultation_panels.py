@@ -60,8 +60,8 @@ def declare_panel(
     """Hang a panel on the consultation's page.
 
     `load` gets the opened record and returns what the template needs as `facts`, or None where nothing is to be shown.
-    With a permission's code it is shown, and loaded, only for who has it. The template writes what stands inside a
-    `<section id="{{ panel.id }}">`; `record`, `patient` and `opened` are at hand there, too.
+    With a permission's code it is shown, and loaded, only for who has it. The template writes a
+    `<section class="card" id="{{ panel.id }}">`; `record`, `patient` and `opened` are at hand there, too.
     """
     _panels[name] = Panel(name, position, template, load, permission, while_writing, when_read)
 

@@ -128,7 +128,7 @@ def _show_form(form: TemplateForm, template: Any = None) -> Response:
     return render(
         "hospital/record_templates/form.html",
         form=form,
-        template=template,
+        edited=template,
         has_errors=bool(form.errors),
         status=422 if form.errors else 200,
     )

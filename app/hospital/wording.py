@@ -81,7 +81,7 @@ DIAGNOSIS_KIND: dict[DiagnosisKind, Text] = {
     DiagnosisKind.SECONDARY: _l("Secondary"),
 }
 CONSCIOUSNESS: dict[Consciousness, Text] = {
-    Consciousness.ALERT: _l("Alert"),
+    Consciousness.ALERT: _l("Fully alert"),
     Consciousness.CONFUSION: _l("Newly confused"),
     Consciousness.VOICE: _l("Responds to voice"),
     Consciousness.PAIN: _l("Responds to pain"),

@@ -40,7 +40,7 @@ KEPT = {
     "hospital": {
         "alembic_version", "alert_rules", "consent_purposes", "consent_texts", "departments", "hospital_info",
         "lab_analytes", "lab_panel_tests", "lab_panels", "lab_reference_ranges", "lab_tests", "medicines",
-        "permissions", "record_templates", "reminder_rules", "retention_rules", "role_field_rules",
+        "permissions", "reminder_rules", "retention_rules", "role_field_rules",
         "role_permissions", "roles", "services", "settings",
     },
     "central": {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from app.core.errors import Text
 from app.domain.records.rules import LABELS, NOTE_FIELDS
 
-_TOKEN = re.compile(r"\s+|[^\s]+")
+_TOKEN = re.compile(r"\S+\s*|\s+")
 # Words of blocks longer than this are not looked at one by one: the time grows with their product.
 MOST_TOKENS = 1_500
 

@@ -174,7 +174,8 @@ def _check(patient_id: UUID, facts: ConditionFacts) -> None:
 
 def _refuse_twice(patient_id: UUID, code: str | None, title: str) -> None:
     # Two who add the same at once: the second waits here, and then sees it.
-    db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"problem:{patient_id}", 0))))
+    lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"problem {patient_id}", 0))
+    db.session.execute(sa.select(lock), bind_arguments={"mapper": PatientCondition})
     same = PatientCondition.code == code if code else sa.func.lower(PatientCondition.title) == sa.func.lower(title)
     there = sa.exists().where(
         PatientCondition.patient_id == patient_id,

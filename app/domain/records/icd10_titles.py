@@ -96,7 +96,7 @@ def import_titles(actor: Actor, content: bytes) -> Imported:
 def remove_titles(actor: Actor) -> int:
     """Go back to the titles that Vien carries; return how many were taken away."""
     gone = len(db.session.scalars(sa.delete(Icd10Title).returning(Icd10Title.code)).all())
-    record_change(actor, "icd10_titles.remove", subject_type="icd10_titles", changes={"count": gone})
+    record_change(actor, "icd10_titles.remove", subject_type="icd10_titles", subject_id=None, changes={"count": gone})
     return gone
 
 
@@ -168,4 +168,6 @@ def _keep(actor: Actor, titles: dict[str, str]) -> None:
     )
     for start in range(0, len(rows), BATCH):
         db.session.execute(wanted, rows[start : start + BATCH])
-    record_change(actor, "icd10_titles.import", subject_type="icd10_titles", changes={"count": len(rows)})
+    record_change(
+        actor, "icd10_titles.import", subject_type="icd10_titles", subject_id=None, changes={"count": len(rows)}
+    )

@@ -125,7 +125,7 @@ def test_an_amendment_makes_version_two_and_exactly_one_is_current(bound, alpha,
             (2, RecordStatus.SIGNED, True),
         ]
     assert statuses == [PrescriptionStatus.CANCELLED, PrescriptionStatus.SIGNED]
-    compared = begun.doctor.get(second).get_data(as_text=True)
+    compared = begun.doctor.get(f"{second}/compare").get_data(as_text=True)
     assert "Nghỉ ngơi" in compared
     assert "Uống nhiều nước" in compared
     assert begun.doctor.submit(f"{begun.url}/amend", {"reason": "Nữa"}, page=second).status_code == 409
