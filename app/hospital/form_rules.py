@@ -65,7 +65,7 @@ def form_rules_try() -> Response:
     except InvalidValue as error:
         form.add_error("schema", error)
         return _show(form)
-    return _show(form, trial=try_rules(current_actor(), schema))
+    return _show(form, trial=try_rules(schema))
 
 
 @hospital.post("/form-rules")

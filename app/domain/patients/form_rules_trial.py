@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from app.core import clock
-from app.core.actor import Actor
 from app.core.db import db
-from app.domain.audit.operations import record_access
 from app.domain.patients.form_rules import FIELDS, Fault, find_faults
 from app.domain.patients.models import Patient
 from app.domain.patients.rules import PatientDetails
@@ -31,7 +29,7 @@ class Trial:
     faults: tuple[tuple[Fault, int], ...]
 
 
-def try_rules(actor: Actor, schema: dict[str, Any]) -> Trial:
+def try_rules(schema: dict[str, Any]) -> Trial:
     """Return what rules would say of the patients registered last; allergies are not looked at."""
     query = sa.select(*(getattr(Patient, name) for name in _NAMES)).where(Patient.deleted_at.is_(None))
     rows = db.session.execute(query.order_by(Patient.id.desc()).limit(TRIED)).all()
@@ -42,5 +40,4 @@ def try_rules(actor: Actor, schema: dict[str, Any]) -> Trial:
         faults = find_faults(schema, PatientDetails(**row._asdict()), today)
         refused += bool(faults)
         counts.update(Fault(fault.field, str(fault.message)) for fault in faults)
-    record_access(actor, "form_rules.try", subject_type="setting", subject_id=None, patient_ids=[])
     return Trial(len(rows), refused, tuple(counts.most_common()))
