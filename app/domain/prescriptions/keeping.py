@@ -33,7 +33,7 @@ LABELS: dict[str, Text] = {
     "code": _l("Code"),
     "name": _l("Name"),
     "strength": _l("Strength"),
-    "form": _l("Form"),
+    "form": _l("Dosage form"),
     "unit": _l("Unit"),
     "route": _l("Route"),
     "atc_code": _l("ATC code"),

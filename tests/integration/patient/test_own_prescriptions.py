@@ -1,0 +1,64 @@
+"""A patient's own prescriptions: only signed ones, only one's own, with the paper."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from app.core import clock
+from app.core.db import db
+from app.core.ids import new_id
+from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
+from app.domain.records.models import MedicalRecord
+from tests import factories
+from tests.support.queries import count_queries
+
+PORTAL = "/h/alpha/patient"
+
+
+def make_prescription(bound, patient_id, *, signed: bool) -> str:
+    with bound("alpha"):
+        doctor = factories.make_staff("doctor")
+        visit = factories.make_appointment(doctor_id=doctor.id, patient_id=patient_id)
+        record = MedicalRecord(patient_id=patient_id, appointment_id=visit.id, doctor_id=doctor.id, series_id=new_id())
+        db.session.add(record)
+        db.session.flush()
+        prescription = Prescription(record_id=record.id, patient_id=patient_id, doctor_id=doctor.id)
+        db.session.add(prescription)
+        db.session.flush()
+        medicine = db.session.scalars(sa.select(Medicine).where(Medicine.code == "PARA500")).one()
+        db.session.add(
+            PrescriptionItem(
+                prescription_id=prescription.id, medicine_id=medicine.id, medicine_name=medicine.name,
+                strength=medicine.strength, unit=medicine.unit, route=medicine.route, dose_amount=1, times_per_day=2,
+                days=5, quantity=10,
+            )
+        )  # fmt: skip
+        db.session.flush()
+        if signed:
+            prescription.status, prescription.signed_at = PrescriptionStatus.SIGNED, clock.now()
+        return str(prescription.id)
+
+
+def test_a_patient_reads_signed_prescriptions_and_fetches_their_paper(bound, alpha, sign_in_patient) -> None:
+    browser = sign_in_patient(alpha)
+    mine = make_prescription(bound, browser.person["patient_id"], signed=True)
+    draft = make_prescription(bound, browser.person["patient_id"], signed=False)
+    with count_queries() as seen:
+        page = browser.get(f"{PORTAL}/prescriptions").get_data(as_text=True)
+    assert "Paracetamol 500 mg" in page
+    assert draft not in page
+    assert len(seen) <= 6
+    assert "2" in browser.get(f"{PORTAL}/prescriptions/{mine}").get_data(as_text=True)
+    for language in ("vi", "both"):
+        paper = browser.get(f"{PORTAL}/prescriptions/{mine}/paper.pdf?language={language}")
+        assert (paper.mimetype, paper.data[:5]) == ("application/pdf", b"%PDF-")
+    assert browser.get(f"{PORTAL}/prescriptions/{draft}").status_code == 404
+
+
+def test_another_patients_prescription_is_not_there(bound, alpha, sign_in_patient) -> None:
+    browser = sign_in_patient(alpha)
+    with bound(alpha):
+        other = factories.make_patient().id
+    theirs = make_prescription(bound, other, signed=True)
+    for path in ("", "/paper.pdf"):
+        assert browser.get(f"{PORTAL}/prescriptions/{theirs}{path}").status_code == 404
