@@ -25,6 +25,8 @@ from app.domain.laboratory.starting import seed_laboratory, starting_catalogue
 from app.domain.organisation.models import Department, Setting
 from app.domain.prescriptions.formulary import starting_formulary
 from app.domain.prescriptions.models import Medicine
+from app.domain.records.models import RecordTemplate
+from app.domain.records.starting_templates import STARTING_TEMPLATES
 from app.tenancy.provisioning import seeds_new_hospitals, writes_administrators
 
 DEPARTMENTS: tuple[tuple[str, str, str], ...] = (
@@ -49,6 +51,7 @@ def register() -> None:
         _seed_roles,
         seed_settings,
         seed_departments,
+        seed_templates,
         seed_services,
         seed_formulary,
         seed_laboratory,
@@ -64,8 +67,9 @@ def presets_digest() -> str:
     roles = {code: (p.name, sorted(p.permissions), p.scope, p.fields) for code, p in ROLE_PRESETS.items()}
     medicines = [asdict(entry) for entry in starting_formulary()]
     services = [asdict(entry) for entry in STARTING_SERVICES]
+    templates = [asdict(entry) for entry in STARTING_TEMPLATES]
     permissions = sorted(permission.code for permission in list_permissions("hospital"))
-    facts = (permissions, roles, SETTINGS, DEPARTMENTS, services, medicines, starting_catalogue())
+    facts = (permissions, templates, roles, SETTINGS, DEPARTMENTS, services, medicines, starting_catalogue())
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -139,6 +143,26 @@ def seed_departments() -> None:
         for position, (code, name, name_en) in enumerate(DEPARTMENTS)
     ]
     db.session.execute(insert(Department).on_conflict_do_nothing(index_elements=["code"]), rows)
+
+
+def seed_templates() -> None:
+    """Give the hospital its first templates of notes, each to the department that has its code."""
+    departments = {row.code: row.id for row in db.session.execute(sa.select(Department.code, Department.id))}
+    rows = [
+        {
+            "id": new_id(),
+            "name": entry.name,
+            "department_id": departments.get(entry.department or ""),
+            "history": entry.history,
+            "examination": entry.examination,
+            "assessment": entry.assessment,
+            "plan": entry.plan,
+        }
+        for entry in STARTING_TEMPLATES
+    ]
+    in_use = RecordTemplate.retired_at.is_(None)
+    wanted = insert(RecordTemplate).on_conflict_do_nothing(index_elements=["name"], index_where=in_use)
+    db.session.execute(wanted, rows)
 
 
 def seed_formulary() -> None:

@@ -16,7 +16,7 @@ from app.core.ids import new_id
 from app.domain.appointments.models import AppointmentStatus
 from app.domain.prescriptions.doses import Dose
 from app.domain.records import icd10
-from app.domain.records.models import DiagnosisKind
+from app.domain.records.models import Consciousness, DiagnosisKind
 
 Row = dict[str, Any]
 _AMENDMENTS = (
@@ -77,6 +77,8 @@ class Examiner:
             "created_at": measured_at,
             "updated_at": measured_at,
             "created_by": nurse,
+            "on_oxygen": False,
+            "consciousness": Consciousness.ALERT,
             **measure(self._random, visit.person, visit.case),
         }
 

@@ -11,9 +11,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.cli.demo.findings import Findings
+from app.cli.demo.problems import problems_of
 from app.core.db import db
 from app.domain.prescriptions.models import Prescription, PrescriptionItem, PrescriptionStatus
-from app.domain.records.models import MedicalRecord, RecordDiagnosis, RecordStatus, VitalSigns
+from app.domain.records.models import MedicalRecord, PatientCondition, RecordDiagnosis, RecordStatus, VitalSigns
 
 
 def write_findings(found: Findings) -> None:
@@ -22,6 +23,8 @@ def write_findings(found: Findings) -> None:
     db.session.execute(sa.insert(MedicalRecord), found.records)
     amended = {row["id"] for row in found.amendments}
     db.session.execute(sa.insert(RecordDiagnosis), [row for row in found.diagnoses if row["record_id"] not in amended])
+    if problems := problems_of(found.records, found.diagnoses):
+        db.session.execute(sa.insert(PatientCondition), problems)
     _sign_records()
     if found.amendments:
         db.session.execute(sa.insert(MedicalRecord), found.amendments)
