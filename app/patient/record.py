@@ -87,9 +87,15 @@ def _own_words(kind: str) -> str:
         "appointments": _("Your visits"),
         "appointment": _("Your visit"),
         "visit": _("Your visit"),
+        "prescription": _("Your prescription"),
+        "prescriptions": _("Your prescriptions"),
         "record": _("Your record"),
         "profile": _("Your personal data"),
         "access_log": _("Who has looked at your record"),
+        "results": _("Your test results"),
+        "result": _("Your test results"),
+        "documents": _("Your documents"),
+        "document": _("Your documents"),
     }.get(kind, _("Your data at the hospital"))
 
 

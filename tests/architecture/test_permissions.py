@@ -9,7 +9,6 @@ from app.domain.identity.permissions import OPERATOR_PRESETS, PATIENT_PERMISSION
 
 TO_COME: frozenset[str] = frozenset(
     {
-        "formulary.manage",
     }
 )
 

@@ -198,8 +198,12 @@ def _sets() -> sa.Select[Any]:
 
 
 def _former_of(patient_id: UUID) -> sa.Select[Any]:
-    names = sa.func.string_agg(sa.func.concat_ws(" ", PrescriptionItem.medicine_name, PrescriptionItem.strength), ", ")
-    names = sa.select(names).where(PrescriptionItem.prescription_id == Prescription.id).scalar_subquery()
+    medicine = sa.func.concat_ws(" ", PrescriptionItem.medicine_name, PrescriptionItem.strength)
+    names = (
+        sa.select(sa.func.string_agg(medicine, ", "))
+        .where(PrescriptionItem.prescription_id == Prescription.id)
+        .scalar_subquery()
+    )
     return (
         sa.select(
             sa.literal("former"), Prescription.id, Prescription.code, sa.cast(sa.null(), sa.Numeric),

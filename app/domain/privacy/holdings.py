@@ -77,6 +77,13 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("lab_reports", _l("Reports of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("lab_results", _l("Results of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding(
+        "prescription_overrides",
+        _l("Reasons for prescribing in spite of a warning"),
+        "prescription_id IN (SELECT id FROM prescriptions WHERE patient_id = :who)",
+        OnErasure.WITH_RECORDS,
+        hidden=STAFF | {"warning_key"},
+    ),
+    Holding(
         "appointment_reminders",
         _l("Reminders"),
         "appointment_id IN (SELECT id FROM appointments WHERE patient_id = :who)",
