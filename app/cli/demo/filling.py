@@ -5,6 +5,7 @@ Rows go in bulk, and everything is in the caller's transaction.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 from uuid import UUID
@@ -16,6 +17,7 @@ from app.cli.demo.accounts import DemoSecrets
 from app.cli.demo.cast import DemoHospital
 from app.cli.demo.findings import Examiner, Row
 from app.cli.demo.log import write_log
+from app.cli.demo.organisation import write_organisation
 from app.cli.demo.people import Person, invent_patients
 from app.cli.demo.queue import write_tickets
 from app.cli.demo.signing import write_findings
@@ -32,6 +34,7 @@ from app.domain.identity.totp import enrol
 from app.domain.organisation.models import Department
 from app.domain.patients.models import Patient, PatientAllergy
 from app.domain.prescriptions.models import Medicine
+from app.domain.reports.refreshing import refresh_view, view_names
 from app.tenancy.binding import bound_hospital
 
 MORNING_HOURS, AFTERNOON = 4, (time(13, 30), time(16, 30))
@@ -49,7 +52,7 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     random = Random(f"{hospital.code}:visits:{hospital.seed}")  # noqa: S311 (nothing secret)
 
     staff = _write_staff(hospital, secrets, keyring, now)
-    clinics = _write_hours(hospital, staff, today)
+    clinics = _write_hours(actor, hospital, staff, today)
     people = invent_patients(hospital, now, today)
     _write_people(people, secrets)
     visits = _plan(Planner(random, people[len(hospital.patients) :], now, zone), clinics, people, hospital)
@@ -60,6 +63,8 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     found = Examiner(random, nurses, _medicines(), now).examine(visits)
     write_findings(found)
     write_log(actor, people, list(staff.values()), {"visits": len(visits), "records": len(found.records)})
+    for view in view_names():
+        refresh_view(view)
 
 
 def _lock() -> None:
@@ -103,16 +108,18 @@ def _licence(hospital: DemoHospital, number: int) -> str:
     return f"{hospital.seed * 7 + number * 613:06d}/{hospital.licence_place}-CCHN"
 
 
-def _write_hours(hospital: DemoHospital, staff: dict[str, UUID], today: date) -> list[Clinic]:
+def _write_hours(actor: Actor, hospital: DemoHospital, staff: dict[str, UUID], today: date) -> list[Clinic]:
     departments = _ids_by_code(Department)
+    doctors = [person for person in hospital.staff if person.role == "doctor" and person.department]
+    places = [(staff[person.username], departments[person.department or ""]) for person in doctors]
+    rooms = write_organisation(actor, places, today)
     clinics = []
-    for person in hospital.staff:
-        if person.role == "doctor" and person.department:
-            hours = tuple(_hours(hospital, person.department, person.slot_minutes, today - timedelta(days=60)))
-            clinics.append(Clinic(staff[person.username], person.department, departments[person.department], hours))
+    for person, (doctor_id, department_id) in zip(doctors, places, strict=True):
+        weekly = _hours(hospital, person.department or "", person.slot_minutes, today - timedelta(days=60))
+        hours = tuple(replace(each, room_id=rooms[doctor_id], overbook_max=1, id=new_id()) for each in weekly)
+        clinics.append(Clinic(doctor_id, person.department or "", department_id, hours))
     rows = [
         {
-            "id": new_id(),
             "doctor_id": clinic.doctor_id,
             "department_id": clinic.department_id,
             **{name: getattr(entry, name) for name in WeeklyHours.__slots__},
@@ -183,6 +190,7 @@ def _write_visits(visits: list[Visit], random: Random, desks: list[UUID]) -> Non
                 "department_id": visit.clinic.department_id,
                 "starts_at": visit.slot.start,
                 "ends_at": visit.slot.end,
+                "room_id": visit.clinic.hours[0].room_id,
                 "status": visit.status,
                 "reason": visit.case.reason,
                 "booked_via": BookedVia.PATIENT_PORTAL if by_patient else BookedVia.DESK,
