@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.ids import parse_id
+from app.core.objects.interface import NoObject
 from app.core.pdf_pages import CannotDraw, count_pages
 from app.core.permissions import requires
 from app.domain.documents.models import DocumentKind, DocumentSubject
@@ -160,6 +161,16 @@ def sent_file(data: Any) -> FileStorage | None:
     return data if isinstance(data, FileStorage) else None
 
 
+def count_shown(shown: Any) -> int | None:
+    """Return how many pages a PDF has; None where it cannot be shown."""
+    if shown.media_type != PDF:
+        return 1
+    try:
+        return count_pages(read_content(shown.sha256))
+    except (CannotDraw, NoObject):
+        return None
+
+
 def _number(typed: str | None) -> int:
     return int(typed) if typed and typed.isdecimal() and len(typed) < 10 else 0
 
@@ -179,7 +190,7 @@ def _show(
 ) -> Response:
     opened = open_document(current_actor(), document_id, request.args.get("version", type=int))
     failed = any(form is not None and form.errors for form in (version_form, delete_form))
-    pages, seen = _count(opened.shown), str(opened.row.version)
+    pages, seen = count_shown(opened.shown), str(opened.row.version)
     return render(
         "hospital/documents/show.html",
         opened=opened,
@@ -196,13 +207,3 @@ def _show(
         has_errors=failed,
         status=422 if failed else 200,
     )
-
-
-def _count(shown: Any) -> int | None:
-    """Return how many pages a PDF has; None where it cannot be shown."""
-    if shown.media_type != PDF:
-        return 1
-    try:
-        return count_pages(read_content(shown.sha256))
-    except CannotDraw:
-        return None

@@ -63,7 +63,7 @@ def open_documents(
     if kind is not None:
         wanted.append(Document.kind == kind)
     total = db.session.scalar(sa.select(sa.func.count()).select_from(Document).where(*wanted)) or 0
-    query = _select_newest().where(*wanted).order_by(Document.updated_at.desc(), Document.id)
+    query = select_newest().where(*wanted).order_by(Document.updated_at.desc(), Document.id)
     rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(number, PER_PAGE))).all()
     record_access(
         ground.acting, "document.list", subject_type="patient", subject_id=patient_id, patient_ids=[patient_id]
@@ -76,7 +76,7 @@ def list_attached(subject: DocumentSubject, subject_ids: Collection[UUID]) -> li
     """Return what belongs to records or results that the reader was let into already, the oldest first."""
     if not subject_ids:
         return []
-    query = _select_newest().where(
+    query = select_newest().where(
         Document.subject_type == subject, Document.subject_id.in_(subject_ids), Document.deleted_at.is_(None)
     )
     return list(db.session.execute(query.order_by(Document.created_at, Document.id).limit(MOST_ATTACHED)).all())
@@ -171,7 +171,7 @@ def _list_versions(document_id: UUID) -> Sequence[Any]:
     return db.session.execute(query).all()
 
 
-def _select_newest() -> sa.Select[Any]:
+def select_newest() -> sa.Select[Any]:
     """Return the statement that reads documents with their present versions."""
     newest = (
         sa.select(

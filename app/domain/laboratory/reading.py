@@ -1,4 +1,4 @@
-"""Reading results: one report with its versions, and a patient's values over time. Only what is verified is read."""
+"""Reading results: one report with its versions, and a patient's values over time, of what is verified."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from app.core.actor import Actor
 from app.core.db import db
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
-from app.domain.identity.permissions import ENTER_RESULTS, VERIFY_RESULTS, VIEW_RESULTS
+from app.domain.identity.permissions import VIEW_RESULTS
 from app.domain.laboratory.errors import SINCE, LabReportNotFound
-from app.domain.laboratory.models import Analyte, LabOrder, LabOrderItem, LabReport, LabResult, LabTest, ReportStatus
+from app.domain.laboratory.models import Analyte, LabOrder, LabOrderItem, LabReport, LabResult, LabTest
 from app.domain.patients.queries import PatientRow, read_patient
 from app.tenancy.binding import needs_revision
 
@@ -68,14 +69,13 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
-    """A report as a page shows it; `values` are empty for who may not see what is not verified."""
+    """A report as a page shows it, with the values before and its versions, the newest first."""
 
     row: Any
     patient: PatientRow
     values: Sequence[Any]
     versions: Sequence[Any]
     earlier: dict[UUID, Any]
-    is_shown: bool
 
 
 @dataclass(slots=True)
@@ -119,10 +119,8 @@ def open_report(actor: Actor, report_id: UUID, action: str = "lab_report.view") 
         raise LabReportNotFound
     patient, ground = read_patient(actor, row.patient_id, VIEW_RESULTS)
     record_access(ground.acting, action, subject_type="lab_report", subject_id=report_id, patient_ids=[row.patient_id])
-    in_laboratory = actor.may(ENTER_RESULTS.code) or actor.may(VERIFY_RESULTS.code)
-    is_shown = in_laboratory or row.status is not ReportStatus.DRAFT
-    values = list_values(report_id) if is_shown else ()
-    return OpenReport(row, patient, values, _list_versions(row.item_id), _earlier(row, values), is_shown)
+    values = list_values(report_id)
+    return OpenReport(row, patient, values, _list_versions(row.item_id), _earlier(row, values))
 
 
 def list_values(report_id: UUID) -> Sequence[Any]:
@@ -232,7 +230,7 @@ def _earlier(row: Any, values: Sequence[Any]) -> dict[UUID, Any]:
             LabReport.item_id != row.item_id,
             LabResult.observed_at <= row.observed_at,
         )
-        .distinct(LabResult.analyte_id)
+        .ext(distinct_on(LabResult.analyte_id))
         .order_by(LabResult.analyte_id, LabResult.observed_at.desc())
     )  # fmt: skip
     return {value.analyte_id: value for value in db.session.execute(query)}

@@ -33,6 +33,17 @@ class DocumentForm(Form):
         return Facts(DocumentKind(self.kind.data), self.title.data or "", self.note.data or "", bool(self.shared.data))
 
 
+class AttachmentForm(Form):
+    """A file that belongs to a test."""
+
+    file = FileField(FILE)
+    title = StringField(_l("What is it?"))
+
+    def facts(self, test: str) -> Facts:
+        """Return what was said of it; without a title it is called like the test."""
+        return Facts(DocumentKind.LAB_RESULT, self.title.data or test)
+
+
 class VersionForm(Form):
     """A further version of a document; `version` is the state that the person saw."""
 
