@@ -135,7 +135,7 @@ def lab_catalogue_update_analyte(analyte_id: UUID) -> BaseResponse:
 @requires(MANAGE_LAB_CATALOGUE)
 def lab_catalogue_add_range(analyte_id: UUID) -> BaseResponse:
     """Add a reference range."""
-    analyte, form = get_analyte(analyte_id), RangeForm()
+    analyte, form = get_analyte(analyte_id), RangeForm(prefix="range-")
     if form.validate_on_submit():
         usual = (read_number(form, "low"), read_number(form, "high"))
         sex = Sex(form.sex.data) if form.sex.data else None
@@ -234,6 +234,7 @@ def _show_analyte(
     failed = bool(form.errors) or bool(range_form and range_form.errors)
     return render(
         "hospital/laboratory/catalogue_analyte.html", form=form, test=test, analyte=analyte, lab=lab_words,
-        ranges=list_ranges(analyte.id) if analyte else [], range_form=range_form or RangeForm(formdata=None),
+        ranges=list_ranges(analyte.id) if analyte else [],
+        range_form=range_form or RangeForm(formdata=None, prefix="range-"),
         has_errors=failed, status=422 if failed else 200,
     )  # fmt: skip

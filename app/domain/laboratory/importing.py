@@ -100,7 +100,8 @@ def _read(
         if row.fault or len(row.cells) <= max(places.values()):
             done.refused.append(Refused(row.number, row.fault or str(_l("This row misses columns."))))
             continue
-        rows.append((row.number, *(row.cells[places[name]].strip() for name in ("specimen", "analyte", "value"))))
+        specimen, analyte, typed = (row.cells[places[name]].strip() for name in ("specimen", "analyte", "value"))
+        rows.append((row.number, specimen, analyte, typed))
         if len(rows) > MOST_ROWS:
             raise InvalidValue(_l("The file has more than %(most)s rows.", most=MOST_ROWS), field="file")
     known = _known({row[1].upper() for row in rows}, {row[2].upper() for row in rows})

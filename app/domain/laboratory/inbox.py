@@ -27,7 +27,7 @@ from app.tenancy.binding import needs_revision
 PER_PAGE = 25
 SHOWN_CRITICAL = 50
 
-_ROW = (
+_ROW: tuple[Any, ...] = (
     LabReport.id,
     LabReport.number,
     LabReport.patient_id,

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from app.core.actor import Actor
@@ -197,7 +198,7 @@ def list_earlier_values(test: OrderedTest) -> dict[UUID, Any]:
             LabReport.item_id != test.row.id,
             LabResult.observed_at <= test.report.observed_at,
         )
-        .distinct(LabResult.analyte_id)
+        .ext(distinct_on(LabResult.analyte_id))
         .order_by(LabResult.analyte_id, LabResult.observed_at.desc())
     )
     return {row.analyte_id: row for row in db.session.scalars(query)}
@@ -211,7 +212,7 @@ def _newest_reports(item_ids: Sequence[UUID]) -> Sequence[Any]:
         .join(ENTERER, ENTERER.id == LabReport.entered_by)
         .outerjoin(VERIFIER, VERIFIER.id == LabReport.verified_by)
         .where(LabReport.item_id.in_(item_ids))
-        .distinct(LabReport.item_id)
+        .ext(distinct_on(LabReport.item_id))
         .order_by(LabReport.item_id, LabReport.number.desc())
     )
     return db.session.execute(query).all()

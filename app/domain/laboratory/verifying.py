@@ -35,10 +35,10 @@ def verify_report(actor: Actor, report_id: UUID, version: int) -> LabReport:
     actor = authorise(actor, report.patient_id, VERIFY_RESULTS)
     if report.status is not ReportStatus.DRAFT:
         raise NotThatFar
-    if report.version != version:
-        raise StaleVersion
     if actor.id in _who_entered(report):
         raise SamePerson
+    if report.version != version:
+        raise StaleVersion
     with verified_is_final():
         if report.parent_id is not None:
             _retire(actor, report.parent_id)

@@ -28,7 +28,7 @@ from app.web.forms import Form
 TOO_LONG = _l("This text is too long.")
 
 
-class ChecklistField(SelectMultipleField):
+class ChecklistField(SelectMultipleField):  # type: ignore[misc]
     """Several choices as checkboxes; what is sent beside them is for the operation to refuse."""
 
     widget = ListWidget(prefix_label=False)
@@ -140,7 +140,8 @@ class ImportForm(Form):
         if not isinstance(sent, FileStorage) or not sent.filename:
             self.add_error("file", InvalidValue(_l("Choose a file.")))
             return None
-        return sent.read()
+        content: bytes = sent.read()
+        return content
 
 
 def read_ids(values: Sequence[str] | None) -> list[UUID]:
