@@ -95,7 +95,7 @@ OUTCOMES = (
     NO_SHOWS,
     Column("no_show_percent", _l("No-show rate"), no_show_percent, unit="%"),
 )
-WAIT = Column("average_wait_minutes", _l("Average wait (minutes)"), average_wait)
+WAIT = Column("average_wait_minutes", _l("Wait on average (min)"), average_wait)
 STARTS = _text("from", _l("Day"), lambda row: row.starts)
 NAME = _text("name", _l("Name"), lambda row: row.name)
 WAITED = (
@@ -106,7 +106,7 @@ WAITED = (
 )
 
 
-def _outcome_bars(rows: Sequence[Any], words: Callable[[Any], str], *, lying: bool) -> BarPlot | None:
+def _outcome_bars(rows: Sequence[Any], words: Callable[[Any], str], category: str, *, lying: bool) -> BarPlot | None:
     parts = (_l("Done"), _l("Still to come or under way"), _l("Did not come"), _l("Cancelled"))
     bars = [
         Bar(
@@ -116,12 +116,12 @@ def _outcome_bars(rows: Sequence[Any], words: Callable[[Any], str], *, lying: bo
         for row in rows
     ]
     return bar_plot(
-        "plot-outcomes", _("Visits by what became of them"), bars, series=parts, category=_("Day"), lying=lying
+        "plot-outcomes", _("Visits by what became of them"), bars, series=parts, category=category, lying=lying
     )
 
 
 def _visit_plots(rows: Sequence[Any], period: Period) -> list[BarPlot | LinePlot | None]:
-    return [_outcome_bars(rows, lambda row: step_words(row, period.step), lying=False)]
+    return [_outcome_bars(rows, lambda row: step_words(row, period.step), _("Day"), lying=False)]
 
 
 def _waiting_plots(rows: Sequence[Any], period: Period) -> list[BarPlot | LinePlot | None]:
@@ -139,7 +139,7 @@ def _waiting_plots(rows: Sequence[Any], period: Period) -> list[BarPlot | LinePl
 
 
 def _named_plots(rows: Sequence[Any], _period: Period) -> list[BarPlot | LinePlot | None]:
-    return [_outcome_bars(rows[:MOST_BARS], lambda row: row.name, lying=True)]
+    return [_outcome_bars(rows[:MOST_BARS], lambda row: row.name, _("Name"), lying=True)]
 
 
 def _diagnosis_plots(rows: Sequence[Any], _period: Period) -> list[BarPlot | LinePlot | None]:
@@ -192,7 +192,7 @@ SUBJECTS: dict[str, Subject] = {
             _text("department", _l("Department"), lambda row: row.department_name),
             *OUTCOMES,
             WAIT,
-            Column("average_consultation_minutes", _l("Average consultation (minutes)"), average_consultation),
+            Column("average_consultation_minutes", _l("Consultation on average (min)"), average_consultation),
         ),
         _named_plots,
     ),

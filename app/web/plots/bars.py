@@ -11,7 +11,7 @@ from app.core.i18n import _
 from app.web.plots.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, nice_steps, tidy, worded
 from app.web.plots.shapes import Bar, BarLabel, BarPlot, Number, Piece, Table, Tick
 
-ROW, LABEL_WIDTH, LONGEST_LABEL = 26, 190, 30
+ROW, LABEL_WIDTH, LONGEST_LABEL = 26, 200, 27
 
 
 def bar_plot(
