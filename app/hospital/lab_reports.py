@@ -43,7 +43,7 @@ def lab_reports_show(report_id: UUID) -> Response:
     )
 
 
-@hospital.get("/lab-reports/<uuid:report_id>/report.pdf")
+@hospital.get("/lab-reports/<uuid:report_id>/print")
 @requires(VIEW_RESULTS)
 def lab_reports_print(report_id: UUID) -> Response:
     """Give the report as it is printed on A4; what is not verified or was replaced says so."""

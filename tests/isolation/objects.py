@@ -31,7 +31,7 @@ class Whose(enum.StrEnum):
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
-    "ticket_id", "reminder_id", "entry_id", "offer_id",
+    "ticket_id", "reminder_id", "entry_id", "offer_id", "document_id",
 }  # fmt: skip
 NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
@@ -63,6 +63,7 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "reminder_id": theirs.reminder_id,
         "entry_id": theirs.entry_id,
         "offer_id": theirs.offer_id,
+        "document_id": theirs.document_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 

@@ -43,6 +43,7 @@ from tests.support.world_access import (
     build_access_of_hospital,
     build_access_of_patient,
 )
+from tests.support.world_documents import DOCUMENT, build_documents_of_patient
 from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
 from tests.support.world_waiting import OFFER, REMINDER, WAIT, build_waiting_of_patient
 
@@ -84,6 +85,7 @@ class Belongings:
     reminder_id: UUID
     entry_id: UUID
     offer_id: UUID
+    document_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         department_id(DEPARTMENTS[which]), 1 + series,
     )  # fmt: skip
     build_waiting_of_patient(lambda number: fixed_id(base + number, series), visits["booked"])
+    build_documents_of_patient(lambda number: fixed_id(base + number, series), patient.id, doctor, word)
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
@@ -197,7 +200,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         emergency_id=fixed_id(base + EMERGENCY, series), session_id=fixed_id(base + PATIENT_SESSION, series),
         passkey_id=fixed_id(base + PATIENT_PASSKEY, series), ticket_id=fixed_id(base + TICKET, series),
         reminder_id=fixed_id(base + REMINDER, series), entry_id=fixed_id(base + WAIT, series),
-        offer_id=fixed_id(base + OFFER, series),
+        offer_id=fixed_id(base + OFFER, series), document_id=fixed_id(base + DOCUMENT, series),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol, cast
 
 import puremagic
 from PIL import Image, ImageOps
@@ -42,8 +42,13 @@ _DRAWN = {PNG: ("1", "L", "LA", "RGB", "RGBA"), JPEG: ("L", "RGB")}
 class Sent(Protocol):
     """A file as a form sends it: werkzeug's FileStorage."""
 
-    filename: str | None
-    stream: BinaryIO
+    @property
+    def filename(self) -> str | None:
+        """What the person's machine calls it."""
+
+    @property
+    def stream(self) -> IO[bytes]:
+        """What is in it."""
 
 
 class NotTaken(InvalidValue):
@@ -74,13 +79,14 @@ def check_upload(storage: Sent | None, kinds: Collection[str] = PAPERS) -> tuple
     """Return the name, the media type and the content that is kept of a sent file; raises NotTaken."""
     if storage is None or not storage.filename:
         raise NotTaken(_l("Choose a file."))
-    size = digest_of(storage.stream)[1]
+    sent = cast(BinaryIO, storage.stream)
+    size = digest_of(sent)[1]
     if size > MOST_BYTES:
         raise NotTaken(
             _l("The file has %(size)s MB; at most %(most)s MB are taken.", size=-(-size // 1024**2), most=MOST_MB)
         )
-    media_type = _media_type(storage.stream, size, kinds)
-    content = _draw_again(storage.stream, media_type) if media_type in IMAGES else storage.stream
+    media_type = _media_type(sent, size, kinds)
+    content = _draw_again(sent, media_type) if media_type in IMAGES else sent
     return _name(storage.filename, media_type), media_type, content
 
 

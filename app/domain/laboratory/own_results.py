@@ -70,12 +70,12 @@ def open_own_report(actor: Actor, patient_id: UUID, report_id: UUID) -> OwnRepor
     return OwnReport(row, db.session.execute(query).all())
 
 
-def _released(patient_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
-    return LabReport.patient_id == patient_id, LabReport.is_current, LabReport.released_at <= clock.now()
+def _released(patient_id: UUID) -> list[sa.ColumnElement[bool]]:
+    return [LabReport.patient_id == patient_id, LabReport.is_current.is_(True), LabReport.released_at <= clock.now()]
 
 
 def _select() -> sa.Select[Any]:
-    return (
+    query: sa.Select[Any] = (
         sa.select(
             LabReport.id,
             LabReport.item_id,
@@ -96,3 +96,4 @@ def _select() -> sa.Select[Any]:
         .join(LabOrder, LabOrder.id == LabReport.order_id)
         .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
     )
+    return query

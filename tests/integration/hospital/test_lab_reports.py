@@ -39,7 +39,7 @@ def test_a_report_shows_values_beside_what_was_before_and_prints(potassium: Any)
     assert "6,9" in page
     assert "5,6" in page
     assert "Rất cao" in page or "nguy kịch" in page.lower()
-    paper = potassium.doctor.get(f"{url}/report.pdf")
+    paper = potassium.doctor.get(f"{url}/print")
     assert paper.data.startswith(b"%PDF")
     assert paper.mimetype == "application/pdf"
 
@@ -61,7 +61,7 @@ def test_results_are_as_closed_as_the_patient_and_the_role(potassium: Any, alpha
     report, patient = potassium.reports[0], potassium.patient_id
     for role, facts in (("receptionist", {}), ("doctor", {"department": "NHI"})):
         other = sign_in_staff(alpha, role, **facts)
-        for url in (f"lab-reports/{report}", f"lab-reports/{report}/report.pdf", f"patients/{patient}/results"):
+        for url in (f"lab-reports/{report}", f"lab-reports/{report}/print", f"patients/{patient}/results"):
             assert other.get(f"{HOME}/{url}").status_code == 403
 
 
