@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from tests.support.fixed_ids import fixed_id
 from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
+from tests.support.world_organisation import ABSENCE, FACILITY, HOLIDAY, ROOM, VISIT_TYPE
 from tests.support.world_platform import BACKUP, LETTER, OPERATION, RULE
 from tests.support.world_waiting import REMINDER_RULE
 
@@ -93,6 +94,11 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "notice_id": world.notice_id,
         "purpose": "refused",
         "schedule_id": world.schedule_id,
+        "facility_id": fixed_id(FACILITY, world.series),
+        "room_id": fixed_id(ROOM, world.series),
+        "type_id": fixed_id(VISIT_TYPE, world.series),
+        "holiday_id": fixed_id(HOLIDAY, world.series),
+        "absence_id": fixed_id(ABSENCE, world.series),
         "reminder_rule_id": REMINDER_RULE,
         "support_id": fixed_id(ASKED, world.series),
         "session_id": fixed_id(STAFF_SESSION, world.series),

@@ -44,6 +44,7 @@ from tests.support.world_access import (
     build_access_of_patient,
 )
 from tests.support.world_documents import DOCUMENT, build_documents_of_patient
+from tests.support.world_organisation import build_organisation
 from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
 from tests.support.world_waiting import OFFER, REMINDER, WAIT, build_waiting_of_patient
 
@@ -125,6 +126,7 @@ def build_world(code: str, series: int = 0) -> World:
     first, second = (_patient(which, doctors, nurse, canary, series) for which in (0, 1))
     rule_id = build_access_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.patient_id, canary)
     build_queue_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.visits["arrived"], canary)
+    build_organisation(lambda number: fixed_id(number, series), doctors[0], canary, series)
     return World(
         code=code, canary=canary, series=series, staff=staff, patient=first, other=second,
         department_id=department_id(), medicine_id=_medicine().id, role_id=_role_id("nurse"), rule_id=rule_id,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from app.cli.demo.accounts import DemoSecrets
 from app.cli.demo.cast import DemoHospital
 from app.cli.demo.findings import Examiner, Row
+from app.cli.demo.laboratory import write_laboratory
 from app.cli.demo.log import write_log
 from app.cli.demo.organisation import write_organisation
 from app.cli.demo.people import Person, invent_patients
@@ -52,7 +53,7 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     random = Random(f"{hospital.code}:visits:{hospital.seed}")  # noqa: S311 (nothing secret)
 
     staff = _write_staff(hospital, secrets, keyring, now)
-    clinics = _write_hours(actor, hospital, staff, today)
+    clinics = _write_hours(hospital, staff, today)
     people = invent_patients(hospital, now, today)
     _write_people(people, secrets)
     visits = _plan(Planner(random, people[len(hospital.patients) :], now, zone), clinics, people, hospital)
@@ -62,6 +63,8 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     write_tickets(actor)
     found = Examiner(random, nurses, _medicines(), now).examine(visits)
     write_findings(found)
+    technicians = [staff[person.username] for person in hospital.staff if person.role == "lab_technician"]
+    write_laboratory(Random(f"{hospital.code}:laboratory"), visits, technicians, now)  # noqa: S311 (nothing secret)
     write_log(actor, people, list(staff.values()), {"visits": len(visits), "records": len(found.records)})
     for view in view_names():
         refresh_view(view)
@@ -108,11 +111,11 @@ def _licence(hospital: DemoHospital, number: int) -> str:
     return f"{hospital.seed * 7 + number * 613:06d}/{hospital.licence_place}-CCHN"
 
 
-def _write_hours(actor: Actor, hospital: DemoHospital, staff: dict[str, UUID], today: date) -> list[Clinic]:
+def _write_hours(hospital: DemoHospital, staff: dict[str, UUID], today: date) -> list[Clinic]:
     departments = _ids_by_code(Department)
     doctors = [person for person in hospital.staff if person.role == "doctor" and person.department]
     places = [(staff[person.username], departments[person.department or ""]) for person in doctors]
-    rooms = write_organisation(actor, places, today)
+    rooms = write_organisation(places, today)
     clinics = []
     for person, (doctor_id, department_id) in zip(doctors, places, strict=True):
         weekly = _hours(hospital, person.department or "", person.slot_minutes, today - timedelta(days=60))

@@ -125,13 +125,17 @@ def add_holidays(actor: Actor, first: date, last: date, name: str, *, today: dat
 
 def add_fixed_holidays(actor: Actor, today: date) -> int:
     """Close the hospital on the public holidays of fixed date in the next twelve months; return how many are new."""
-    coming = [
+    return _close(actor, list_fixed_holidays(today))
+
+
+def list_fixed_holidays(today: date) -> list[tuple[date, str]]:
+    """Return the public holidays of fixed date in the twelve months after a day."""
+    return [
         (day, name)
         for year in (today.year, today.year + 1)
         for month, number, name in FIXED_HOLIDAYS
         if today < (day := date(year, month, number)) <= today + timedelta(days=365)
     ]
-    return _close(actor, coming)
 
 
 def remove_holiday(actor: Actor, holiday_id: UUID) -> None:
