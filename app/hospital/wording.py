@@ -90,7 +90,7 @@ CONSCIOUSNESS: dict[Consciousness, Text] = {
 OXYGEN: dict[str, Text] = {"air": _l("Room air"), "oxygen": _l("Oxygen")}
 CONDITION_STATUS: dict[ConditionStatus, Text] = {
     ConditionStatus.ACTIVE: _l("Present"),
-    ConditionStatus.RESOLVED: _l("Over"),
+    ConditionStatus.RESOLVED: _l("No longer present"),
 }
 MEAL_TIMING: dict[MealTiming, Text] = {
     MealTiming.ANY: _l("Any time"),

@@ -56,8 +56,13 @@ def compare_notes(before: Any, after: Any, hidden: frozenset[str] = frozenset())
 
 
 def compare_texts(before: str, after: str) -> list[Piece]:
-    """Return what stayed, went and came, word by word within the lines that differ."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    """Return what stayed, went and came, word by word within the lines that differ.
+
+    The last line gets an end like every other, so that a line is the same wherever it stands.
+    """
+    if not before or not after:
+        return list(_joined([Piece(Change.GONE, before), Piece(Change.NEW, after)]))
+    old, new = f"{before}\n".splitlines(keepends=True), f"{after}\n".splitlines(keepends=True)
     pieces: list[Piece] = []
     for tag, old_from, old_to, new_from, new_to in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         gone, come = "".join(old[old_from:old_to]), "".join(new[new_from:new_to])

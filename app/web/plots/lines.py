@@ -24,7 +24,7 @@ from app.web.plots.axes import (
 )
 from app.web.plots.shapes import Band, Curve, Dot, LinePlot, Number, Point, Series, Shade, Sparkline, Table, Tick
 
-SPARK_WIDTH, SPARK_HEIGHT, SPARK_PAD = 120, 32, 4
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_PAD = 84, 28, 4
 LABEL_ROOM = 76
 
 
@@ -109,7 +109,9 @@ def _x_ticks(points: Sequence[Point], x: Scale) -> list[Tick]:
     ticks: list[Tick] = []
     for point in reversed(points):
         place = x(place_of(point.at))
-        if not ticks or ticks[-1].place - place >= LABEL_ROOM:
+        # The words at the left edge stand wholly to the right of their place.
+        room = LABEL_ROOM + 24 if place < LEFT + 30 else LABEL_ROOM
+        if not ticks or ticks[-1].place - place >= room:
             day = point.when.split(" ")[0] if isinstance(point.at, datetime) else point.when
             ticks.append(Tick(place, day))
     return ticks[::-1]

@@ -16,17 +16,24 @@ def side(pieces, left_out: Change) -> str:
 
 @given(TEXT, TEXT)
 def test_both_versions_can_be_read_off_the_comparison(before: str, after: str) -> None:
-    pieces = compare_texts(before, after)
-    assert side(pieces, Change.NEW) == before
-    assert side(pieces, Change.GONE) == after
+    pieces, end = compare_texts(before, after), "\n" if before and after else ""
+    assert side(pieces, Change.NEW) == before + end
+    assert side(pieces, Change.GONE) == after + end
 
 
 def test_only_the_words_that_differ_are_marked() -> None:
     pieces = compare_texts("Họng đỏ.\nPhổi trong.", "Họng đỏ.\nPhổi ran ẩm.")
     assert [(piece.change, piece.text) for piece in pieces] == [
         (Change.SAME, "Họng đỏ.\nPhổi "),
-        (Change.GONE, "trong."),
-        (Change.NEW, "ran ẩm."),
+        (Change.GONE, "trong.\n"),
+        (Change.NEW, "ran ẩm.\n"),
+    ]
+
+
+def test_a_line_that_others_now_follow_has_not_changed() -> None:
+    assert compare_texts("Tim đều.", "Tim đều.\nBụng mềm.") == [
+        (Change.SAME, "Tim đều.\n"),
+        (Change.NEW, "Bụng mềm.\n"),
     ]
 
 
