@@ -22,7 +22,7 @@ from app.domain.patients.models import NUMBERS, Confidentiality, Patient
 from app.domain.patients.rules import Sought, read_query
 
 PER_PAGE = 20
-COUNTED_AT_MOST = 500
+COUNTED_AT_MOST = 200
 AFTER_ALL_LETTERS = "\U0010ffff"
 
 # What a search shows, and the field that closes it. Code, name, birth and sex show whom one has found.
