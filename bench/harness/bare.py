@@ -46,9 +46,7 @@ class Statements:
         """Send a statement: columns as Core, whole entities through a session."""
         if request.method != "GET" or _names_entities(statement):
             return self().execute(statement, values, **options)
-        if "bare_connection" not in g:
-            g.bare_connection = self._reading.connect()
-        return g.bare_connection.execute(statement, values or {})
+        return self._connection().execute(statement, values or {})
 
     def scalar(self, statement: Any, values: Any = None, **options: Any) -> Any:
         """Return the first column of the first row."""
@@ -60,8 +58,13 @@ class Statements:
 
     def __call__(self) -> Session:
         if "bare_session" not in g:
-            g.bare_session = Session(self._reading if request.method == "GET" else self._writing)
+            g.bare_session = Session(self._connection() if request.method == "GET" else self._writing)
         return g.bare_session  # type: ignore[no-any-return]
+
+    def _connection(self) -> sa.Connection:
+        if "bare_connection" not in g:
+            g.bare_connection = self._reading.connect()
+        return g.bare_connection  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self(), name)
