@@ -16,6 +16,8 @@ from tests.support.world import Belongings, World
 from tests.support.world_access import ASKED, STAFF_PASSKEY, STAFF_SESSION, VISITOR
 from tests.support.world_organisation import ABSENCE, FACILITY, HOLIDAY, ROOM, VISIT_TYPE
 from tests.support.world_platform import BACKUP, LETTER, OPERATION, RULE
+from tests.support.world_prescribing import FAVOURITE, INTERACTION, ORDER_SET, ORDER_SET_ITEM
+from tests.support.world_records import TEMPLATE
 from tests.support.world_waiting import REMINDER_RULE
 
 
@@ -32,7 +34,7 @@ class Whose(enum.StrEnum):
 OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
-    "ticket_id", "reminder_id", "entry_id", "offer_id", "document_id",
+    "ticket_id", "reminder_id", "entry_id", "offer_id", "document_id", "relation_id", "condition_id",
 }  # fmt: skip
 NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
@@ -65,6 +67,8 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "entry_id": theirs.entry_id,
         "offer_id": theirs.offer_id,
         "document_id": theirs.document_id,
+        "relation_id": theirs.relation_id,
+        "condition_id": theirs.condition_id,
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -94,6 +98,11 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "notice_id": world.notice_id,
         "purpose": "refused",
         "schedule_id": world.schedule_id,
+        "template_id": fixed_id(TEMPLATE, world.series),
+        "favourite_id": fixed_id(FAVOURITE, world.series),
+        "set_id": fixed_id(ORDER_SET, world.series),
+        "set_item_id": fixed_id(ORDER_SET_ITEM, world.series),
+        "interaction_id": fixed_id(INTERACTION, world.series),
         "facility_id": fixed_id(FACILITY, world.series),
         "room_id": fixed_id(ROOM, world.series),
         "type_id": fixed_id(VISIT_TYPE, world.series),

@@ -45,7 +45,10 @@ from tests.support.world_access import (
 )
 from tests.support.world_documents import DOCUMENT, build_documents_of_patient
 from tests.support.world_organisation import build_organisation
+from tests.support.world_prescribing import build_override, build_prescribing
 from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
+from tests.support.world_records import PROBLEM, build_problem_of_patient, build_templates
+from tests.support.world_relations import RELATION, build_relations_of_patient
 from tests.support.world_waiting import OFFER, REMINDER, WAIT, build_waiting_of_patient
 
 ROLES = tuple(ROLE_PRESETS)
@@ -87,6 +90,8 @@ class Belongings:
     entry_id: UUID
     offer_id: UUID
     document_id: UUID
+    relation_id: UUID
+    condition_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ def build_world(code: str, series: int = 0) -> World:
     first, second = (_patient(which, doctors, nurse, canary, series) for which in (0, 1))
     rule_id = build_access_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.patient_id, canary)
     build_queue_of_hospital(lambda number: fixed_id(number, series), doctors[0], first.visits["arrived"], canary)
+    build_prescribing(lambda number: fixed_id(number, series), doctors[0], _medicine().id, canary)
+    build_templates(lambda number: fixed_id(number, series), doctors[0], canary, series)
     build_organisation(lambda number: fixed_id(number, series), doctors[0], canary, series)
     return World(
         code=code, canary=canary, series=series, staff=staff, patient=first, other=second,
@@ -185,6 +192,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
     db.session.flush()
     signed, draft = (_record(doctor, patient, visits[visit], word, base + 20 + 10 * number, series)
                      for number, visit in enumerate(("signed", "consulting")))  # fmt: skip
+    build_override(lambda number: fixed_id(base + number, series), signed[2].id, word)
     _sign(signed)
     build_access_of_patient(lambda number: fixed_id(base + number, series), patient.id, account.id, elsewhere, word)
     build_queue_of_patient(
@@ -193,16 +201,20 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
     )  # fmt: skip
     build_waiting_of_patient(lambda number: fixed_id(base + number, series), visits["booked"])
     build_documents_of_patient(lambda number: fixed_id(base + number, series), patient.id, doctor, word)
+    build_relations_of_patient(lambda number: fixed_id(base + number, series), patient.id, word)
+    build_problem_of_patient(lambda number: fixed_id(base + number, series), patient.id, doctor, word)
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
         visits=visits, signed_record_id=signed[0].id, draft_record_id=draft[0].id, diagnosis_id=draft[1].id,
-        prescription_id=draft[2].id, item_id=draft[3].id, vital_signs_id=vitals.id, allergy_id=allergy.id,
+        prescription_id=signed[2].id, item_id=draft[3].id, vital_signs_id=vitals.id, allergy_id=allergy.id,
         message_id=message.id, request_id=fixed_id(base + REQUEST, series), hold_id=fixed_id(base + HOLD, series),
         emergency_id=fixed_id(base + EMERGENCY, series), session_id=fixed_id(base + PATIENT_SESSION, series),
         passkey_id=fixed_id(base + PATIENT_PASSKEY, series), ticket_id=fixed_id(base + TICKET, series),
         reminder_id=fixed_id(base + REMINDER, series), entry_id=fixed_id(base + WAIT, series),
         offer_id=fixed_id(base + OFFER, series), document_id=fixed_id(base + DOCUMENT, series),
+        relation_id=fixed_id(base + RELATION, series),
+        condition_id=fixed_id(base + PROBLEM, series),
     )  # fmt: skip
 
 

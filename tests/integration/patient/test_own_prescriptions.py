@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 
 from app.core import clock
@@ -18,7 +20,8 @@ PORTAL = "/h/alpha/patient"
 def make_prescription(bound, patient_id, *, signed: bool) -> str:
     with bound("alpha"):
         doctor = factories.make_staff("doctor")
-        visit = factories.make_appointment(doctor_id=doctor.id, patient_id=patient_id)
+        starts_at = clock.now() + timedelta(hours=1 if signed else 5)
+        visit = factories.make_appointment(doctor_id=doctor.id, patient_id=patient_id, starts_at=starts_at)
         record = MedicalRecord(patient_id=patient_id, appointment_id=visit.id, doctor_id=doctor.id, series_id=new_id())
         db.session.add(record)
         db.session.flush()
