@@ -46,7 +46,7 @@ def test_the_codes_that_are_shown_are_accepted(demo: Demo, tmp_path: Path) -> No
     write_demo_json(tmp_path / "demo.json", BASE_URL, demo.accounts)
     codes = [code for _, code in current_codes(tmp_path / "demo.json")]
     with_factor = [account for account in demo.accounts if account.totp_secret]
-    assert len(codes) == len(with_factor) == 2 + 5 * len(DEMO_CODES)
+    assert len(codes) == len(with_factor) == 2 + 6 * len(DEMO_CODES)
     for account, code in zip(with_factor, codes, strict=True):
         with signing_in(demo, account) as found:
             assert accept_code(demo.platform.app.extensions["keyring"], found, code)
@@ -69,7 +69,8 @@ def test_there_is_an_account_for_every_role(demo: Demo) -> None:
     assert kinds[:2] == [("admin", None, "super_admin", True), ("admin", None, "technician", True)]
     for code in DEMO_CODES:
         assert [kind[2:] for kind in kinds if kind[:2] == ("hospital", code)] == [
-            ("doctor", True), ("doctor", True), ("nurse", True), ("receptionist", True), ("administrator", True),
+            ("doctor", True), ("doctor", True), ("nurse", True), ("receptionist", True), ("lab_technician", True),
+            ("administrator", True),
         ]  # fmt: skip
 
 

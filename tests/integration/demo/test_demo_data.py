@@ -18,6 +18,7 @@ from app.domain.appointments.models import Appointment, AppointmentStatus, Docto
 from app.domain.appointments.slots import WeeklyHours, slots_of_day
 from app.domain.audit.models import AuditEntry, OutboxEvent
 from app.domain.identity.models import Role, StaffRole, StaffUser
+from app.domain.laboratory.models import ItemStatus, LabOrderItem, LabReport
 from app.domain.organisation.models import HospitalInfo
 from app.domain.patients.bhyt import BhytFormat, parse_bhyt
 from app.domain.patients.cccd import parse_cccd
@@ -55,7 +56,7 @@ def test_the_hospital_says_of_itself_that_it_is_a_demo(demo: Demo, code: str) ->
 def test_it_has_the_staff_of_a_small_hospital(demo: Demo, code: str) -> None:
     query = sa.select(Role.code).join(StaffRole, StaffRole.role_id == Role.id)
     assert Counter(row[0] for row in demo.rows(code, query)) == {
-        "doctor": 6, "nurse": 2, "receptionist": 2, "administrator": 1,
+        "doctor": 6, "nurse": 2, "receptionist": 2, "lab_technician": 2, "administrator": 1,
     }  # fmt: skip
 
 
@@ -229,7 +230,15 @@ def test_the_outbox_tells_of_every_patient_once(demo: Demo, code: str) -> None:
     assert all(row.payload == {"patient_version": 1} for row in events)
 
 
+def test_tests_were_ordered_and_stand_at_every_stage(demo: Demo, code: str) -> None:
+    statuses = Counter(row[0] for row in demo.rows(code, sa.select(LabOrderItem.status)))
+    assert statuses[ItemStatus.VERIFIED] > 20
+    reports = demo.rows(code, sa.select(LabReport.entered_by, LabReport.verified_by, LabReport.reviewed_at))
+    assert all(row.entered_by != row.verified_by for row in reports)
+    assert any(row.reviewed_at for row in reports)
+
+
 def test_the_audit_log_says_that_the_demo_made_it(demo: Demo, code: str) -> None:
     entries = demo.rows(code, sa.select(AuditEntry.actor_kind, AuditEntry.actor_name, AuditEntry.action))
     assert {(row.actor_kind, row.actor_name) for row in entries} == {("system", "demo data")}
-    assert Counter(row.action for row in entries) == {"patient.register": 200, "staff.create": 11, "demo.fill": 1}
+    assert Counter(row.action for row in entries) == {"patient.register": 200, "staff.create": 13, "demo.fill": 1}
