@@ -20,6 +20,7 @@ from app.cli.demo.laboratory import write_laboratory
 from app.cli.demo.log import write_log
 from app.cli.demo.organisation import write_organisation
 from app.cli.demo.people import Person, invent_patients
+from app.cli.demo.prescribing import write_prescribing
 from app.cli.demo.queue import write_tickets
 from app.cli.demo.signing import write_findings
 from app.cli.demo.visits import Clinic, Planner, Visit
@@ -63,6 +64,8 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     write_tickets(actor)
     found = Examiner(random, nurses, _medicines(), now).examine(visits)
     write_findings(found)
+    doctors = [staff[person.username] for person in hospital.staff if person.role == "doctor"]
+    write_prescribing(doctors, _medicines())
     technicians = [staff[person.username] for person in hospital.staff if person.role == "lab_technician"]
     write_laboratory(Random(f"{hospital.code}:laboratory"), visits, technicians, now)  # noqa: S311 (nothing secret)
     write_log(actor, people, list(staff.values()), {"visits": len(visits), "records": len(found.records)})
