@@ -109,7 +109,7 @@ def test_the_desk_confirms_and_moves_a_visit(bound, alpha: str, sign_in_staff) -
     assert browser.submit(f"{url}/confirm", page=url).status_code == 303
     assert "Đã xác nhận" in browser.get(url).text or "Confirmed" in browser.get(url).text
     assert browser.get(f"{url}/move").status_code == 200
-    for taken in (morning(3), morning(3) + timedelta(minutes=7), morning(200), morning(-1)):
+    for taken in (morning(3), morning(3) + timedelta(minutes=7), morning(400), morning(-1)):
         sent = {"slot": f"{doctor}|{taken.isoformat()}", "version": "1"}
         assert browser.submit(f"{url}/move", sent).status_code == 422
     assert browser.submit(f"{url}/move", {"slot": "", "version": "1"}).status_code == 422

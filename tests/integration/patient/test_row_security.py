@@ -199,7 +199,7 @@ def test_the_access_row_of_a_patients_page_is_kept(alpha: str, bound: Any, sign_
 def test_times_of_others_are_seen_without_whose_they_are(inside: World, platform: Platform) -> None:
     with seeing(own_rows_of(inside.other.patient_id)), unit_of_work() as session:
         columns = session.execute(sa.text("SELECT * FROM busy_times"), bind_arguments={"mapper": Patient}).keys()
-        assert set(columns) == {"doctor_id", "starts_at", "ends_at"}
+        assert set(columns) == {"doctor_id", "starts_at", "ends_at", "place"}
 
 
 def test_the_hospitals_own_role_cannot_be_narrowed_by_a_setting_alone(inside: World, platform: Platform) -> None:
