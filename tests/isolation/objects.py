@@ -174,6 +174,7 @@ TYPED = (
 
 def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, str]:
     """Return what every form sends, so that what can be done is done: the first version, words wherever they fit."""
+    here = worlds["elsewhere"] if whose is Whose.OTHER_HOSPITAL else worlds["here"]
     return {
         **query_for(worlds, whose),
         **dict.fromkeys(TYPED, typed),
@@ -183,6 +184,7 @@ def form_for(worlds: dict[str, World], whose: Whose, typed: str) -> dict[str, st
         "room": "Phòng 1",
         "priority": "preferred",
         "language": "vi",
+        "template": str(fixed_id(TEMPLATE, here.series)),
         "locale": "vi",
     }
 

@@ -55,8 +55,10 @@ def change_photo(actor: Actor, patient_id: UUID, sent: Sent | None) -> None:
 
 
 def remove_photo(actor: Actor, patient_id: UUID) -> None:
-    """Take a patient's photograph away and destroy it; again changes nothing."""
+    """Take a patient's photograph away and destroy it; again changes nothing. Raises PatientNotFound."""
     actor = authorise(actor, patient_id, REGISTER_PATIENTS)
+    if db.session.scalar(sa.select(Patient.id).where(Patient.id == patient_id, Patient.deleted_at.is_(None))) is None:
+        raise PatientNotFound
     if _take_away(patient_id):
         _record(actor, "patient.photo_remove", patient_id)
 
