@@ -36,7 +36,7 @@ OF_PATIENTS = {
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
     "ticket_id", "reminder_id", "entry_id", "offer_id", "document_id", "relation_id", "condition_id",
 }  # fmt: skip
-NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose"}
+NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose", "subject"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
 THE_SAME_EVERYWHERE = {
     "reminder_rule_id", "role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id",
@@ -97,6 +97,7 @@ def hospitals_objects(world: World) -> dict[str, Any]:
         "screen_id": world.screen_id,
         "notice_id": world.notice_id,
         "purpose": "refused",
+        "subject": "doctors",
         "schedule_id": world.schedule_id,
         "template_id": fixed_id(TEMPLATE, world.series),
         "favourite_id": fixed_id(FAVOURITE, world.series),
