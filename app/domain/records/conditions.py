@@ -21,6 +21,7 @@ from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import WRITE_RECORDS
+from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import Patient
 from app.domain.records.drafts import hold_draft
 from app.domain.records.errors import signed_is_final
@@ -81,7 +82,7 @@ def add_condition(
 ) -> PatientCondition:
     """Put a problem on a patient's list: by ICD-10 code, or in words.
 
-    Raises UnknownDiagnosis, or InvalidValue where it is there already or says nothing.
+    Raises PatientNotFound, UnknownDiagnosis, or InvalidValue where it is there already or says nothing.
     """
     actor, facts = authorise(actor, patient_id, WRITE_RECORDS), facts or ConditionFacts()
     found = get_titled(code) if code else None
@@ -159,16 +160,18 @@ def format_onset(onset: str | None) -> str:
 
 
 def _check(patient_id: UUID, facts: ConditionFacts) -> None:
+    born_on = db.session.scalar(sa.select(Patient.born_on).where(Patient.id == patient_id))
+    if born_on is None:
+        raise PatientNotFound
     if facts.note and len(facts.note) > LONGEST_NOTE:
         raise InvalidValue(_l("This text is too long."), field="note")
     if facts.onset is None:
         return
-    born_on = db.session.scalar(sa.select(Patient.born_on).where(Patient.id == patient_id))
     today: date = clock.today(ZoneInfo(bound_hospital().timezone))
     shown = len(facts.onset)
     if facts.onset > today.isoformat()[:shown]:
         raise InvalidValue(_l("This lies in the future."), field="onset")
-    if born_on is not None and facts.onset < born_on.isoformat()[:shown]:
+    if facts.onset < born_on.isoformat()[:shown]:
         raise InvalidValue(_l("This is before the patient was born."), field="onset")
 
 

@@ -20,6 +20,7 @@ from app.core.errors import InvalidValue
 from app.core.formats.names import normalise_name, search_key
 from app.core.formats.sheets import SAMPLE, Row, detect, read_rows
 from app.core.i18n import _l
+from app.core.ids import new_id
 from app.domain.audit.operations import record_change
 from app.domain.records import icd10
 from app.domain.records.icd10 import Diagnosis
@@ -96,7 +97,8 @@ def import_titles(actor: Actor, content: bytes) -> Imported:
 def remove_titles(actor: Actor) -> int:
     """Go back to the titles that Vien carries; return how many were taken away."""
     gone = len(db.session.scalars(sa.delete(Icd10Title).returning(Icd10Title.code)).all())
-    record_change(actor, "icd10_titles.remove", subject_type="icd10_titles", subject_id=None, changes={"count": gone})
+    changes = {"count": gone}
+    record_change(actor, "icd10_titles.remove", subject_type="icd10_titles", subject_id=new_id(), changes=changes)
     return gone
 
 
@@ -169,5 +171,5 @@ def _keep(actor: Actor, titles: dict[str, str]) -> None:
     for start in range(0, len(rows), BATCH):
         db.session.execute(wanted, rows[start : start + BATCH])
     record_change(
-        actor, "icd10_titles.import", subject_type="icd10_titles", subject_id=None, changes={"count": len(rows)}
+        actor, "icd10_titles.import", subject_type="icd10_titles", subject_id=new_id(), changes={"count": len(rows)}
     )
