@@ -13,9 +13,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from app.domain.reports.refreshing import view_names
 from bench.harness.bare_environment import bare_environment
 from bench.harness.clinical_booking import Booking, list_bookings
 from bench.harness.clinical_fill import PATIENTS, VISITS, fill_clinic
@@ -65,6 +69,7 @@ def clinic(platform: BenchPlatform) -> Iterator[Callable[[str], Pair]]:
         say(f"Filling a hospital with {PATIENTS:,} patients and {VISITS:,} visits")
         record = fill_clinic(connection, doctor.person_id)
         bookings = list_bookings(connection)
+        say_counting(connection)
     people = {"hospital.consultations": doctor.token, "hospital.": desk.token}
     environment = platform.environment | bare_environment(place, CODE, people)
     with (
@@ -86,6 +91,16 @@ def clinic(platform: BenchPlatform) -> Iterator[Callable[[str], Pair]]:
             )
 
         yield pair_of
+
+
+def say_counting(connection: psycopg.Connection[Any]) -> None:
+    """Tell how long the figures of the reports take: counted for the first time, and again beside readers."""
+    for when in ("first", "again"):
+        taken = {
+            view: connection.execute("SELECT vien_refresh_report(%s, 'Asia/Ho_Chi_Minh')", (view,)).fetchone()
+            for view in view_names()
+        }
+        say(f"Counting figures {when}: " + ", ".join(f"{view} {row[0]} ms" for view, row in taken.items() if row))
 
 
 def pages(ours: int, bare: int, path: str, person: Browser, mark: bytes) -> Pair:

@@ -106,7 +106,7 @@ def _endpoint() -> str:
 
 
 def _names_entities(statement: Any) -> bool:
-    return any(isinstance(column["expr"], type) for column in getattr(statement, "column_descriptions", ()))
+    return any(isinstance(wanted, sa.FromClause) for wanted in getattr(statement, "_raw_columns", ()))
 
 
 def _person(real: Flask, code: str, token: str) -> Principal:
