@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app.cli.demo.accounts import DemoSecrets
 from app.cli.demo.cast import DemoHospital
+from app.cli.demo.documents import write_documents
 from app.cli.demo.findings import Examiner, Row
 from app.cli.demo.laboratory import write_laboratory
 from app.cli.demo.log import write_log
@@ -68,6 +69,8 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     write_prescribing(doctors, _medicines())
     technicians = [staff[person.username] for person in hospital.staff if person.role == "lab_technician"]
     write_laboratory(Random(f"{hospital.code}:laboratory"), visits, technicians, now)  # noqa: S311 (nothing secret)
+    doctor = next(staff[person.username] for person in hospital.staff if person.role == "doctor")
+    write_documents(people, doctor, now)
     write_log(actor, people, list(staff.values()), {"visits": len(visits), "records": len(found.records)})
     for view in view_names():
         refresh_view(view)
