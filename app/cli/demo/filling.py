@@ -23,6 +23,7 @@ from app.cli.demo.organisation import write_organisation
 from app.cli.demo.people import Person, invent_patients
 from app.cli.demo.prescribing import write_prescribing
 from app.cli.demo.queue import write_tickets
+from app.cli.demo.relations import write_relations
 from app.cli.demo.signing import write_findings
 from app.cli.demo.visits import Clinic, Planner, Visit
 from app.core import clock
@@ -58,6 +59,7 @@ def fill(hospital: DemoHospital, actor: Actor, secrets: DemoSecrets, keyring: Ke
     clinics = _write_hours(hospital, staff, today)
     people = invent_patients(hospital, now, today)
     _write_people(people, secrets)
+    write_relations(people)
     visits = _plan(Planner(random, people[len(hospital.patients) :], now, zone), clinics, people, hospital)
     desks = [staff[person.username] for person in hospital.staff if person.role == "receptionist"]
     nurses = [staff[person.username] for person in hospital.staff if person.role == "nurse"]
