@@ -111,6 +111,8 @@ def consultations_order_tests(record_id: UUID) -> BaseResponse:
         form.priority.data = form.priority.default
 
     def order() -> None:
+        if not form.validate():
+            raise InvalidValue(next(message for messages in form.errors.values() for message in messages))
         placed = order_tests(current_actor(), opened.row.patient_id, form.read(opened.row.appointment_id))
         flash(_("Order %(code)s is placed.", code=placed.code), "success")
 

@@ -35,12 +35,13 @@ OF_PATIENTS = {
     "appointment_id", "patient_id", "record_id", "diagnosis_id", "prescription_id", "item_id", "vitals_id",
     "allergy_id", "request_id", "emergency_id", "hold_id", "message_id",
     "ticket_id", "reminder_id", "entry_id", "offer_id", "document_id", "relation_id", "condition_id",
+    "lab_order_id", "ordered_test_id", "specimen_id", "report_id",
 }  # fmt: skip
 NO_OBJECTS = {"portal", "token", "name", "template", "channel", "locale", "purpose", "subject"}
 # Presets have the same ids in every hospital; the platform's own things are there once.
 THE_SAME_EVERYWHERE = {
     "reminder_rule_id", "role_id", "rule_id", "department_id", "medicine_id", "user_id", "operation_id", "backup_id",
-    "letter_id",
+    "letter_id", "lab_test_id", "analyte_id", "range_id", "lab_panel_id",
 }  # fmt: skip
 # In the patients' portal these are patients', too; in the others they are the doctor's, or the first operator's.
 OF_EVERYBODY = {"session_id", "passkey_id"}
@@ -69,6 +70,10 @@ def patients_objects(theirs: Belongings, rule: Rule) -> dict[str, Any]:
         "document_id": theirs.document_id,
         "relation_id": theirs.relation_id,
         "condition_id": theirs.condition_id,
+        "lab_order_id": theirs.laboratory["order"],
+        "ordered_test_id": theirs.laboratory["ordered" if rule.rule.endswith("/cancel") else "entered"],
+        "specimen_id": theirs.laboratory["specimen"],
+        "report_id": theirs.laboratory["draft" if rule.rule.endswith("/verify") else "report"],
         **(of_everybody if rule.endpoint.startswith("patient.") else {}),
     }
 
@@ -85,6 +90,7 @@ def visit_for(rule: Rule) -> str:
 def hospitals_objects(world: World) -> dict[str, Any]:
     """Return the objects of a hospital that belong to no patient."""
     return {
+        **world.catalogue,
         "department_id": world.department_id,
         "doctor_id": world.staff["doctor"],
         "medicine_id": world.medicine_id,

@@ -44,6 +44,7 @@ from tests.support.world_access import (
     build_access_of_patient,
 )
 from tests.support.world_documents import DOCUMENT, build_documents_of_patient
+from tests.support.world_laboratory import build_laboratory_of_patient, catalogue_ids, laboratory_ids
 from tests.support.world_organisation import build_organisation
 from tests.support.world_prescribing import build_override, build_prescribing
 from tests.support.world_queue import NOTICE, SCREEN, TICKET, build_queue_of_hospital, build_queue_of_patient
@@ -92,6 +93,7 @@ class Belongings:
     document_id: UUID
     relation_id: UUID
     condition_id: UUID
+    laboratory: dict[str, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class World:
     screen_id: UUID
     notice_id: UUID
     schedule_id: UUID
+    catalogue: dict[str, UUID]
 
 
 def build_world(code: str, series: int = 0) -> World:
@@ -139,7 +142,7 @@ def build_world(code: str, series: int = 0) -> World:
         department_id=department_id(), medicine_id=_medicine().id, role_id=_role_id("nurse"), rule_id=rule_id,
         alert_id=fixed_id(ALERT, series), breach_id=fixed_id(BREACH, series), schedule_id=fixed_id(SCHEDULE, series),
         work_id=fixed_id(LONG_WORK, series),
-        screen_id=fixed_id(SCREEN, series), notice_id=fixed_id(NOTICE, series),
+        screen_id=fixed_id(SCREEN, series), notice_id=fixed_id(NOTICE, series), catalogue=catalogue_ids(),
     )  # fmt: skip
 
 
@@ -203,6 +206,9 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
     build_documents_of_patient(lambda number: fixed_id(base + number, series), patient.id, doctor, word)
     build_relations_of_patient(lambda number: fixed_id(base + number, series), patient.id, word)
     build_problem_of_patient(lambda number: fixed_id(base + number, series), patient.id, doctor, word)
+    build_laboratory_of_patient(
+        lambda number: fixed_id(base + number, series), patient.id, visits["consulting"], doctor, word
+    )
     record_access(ACTOR, "test.read", subject_type="patient", subject_id=patient.id, patient_ids=[patient.id])
     return Belongings(
         canary=word, patient_id=patient.id, account_id=account.id, cccd=patient.cccd or "", phone=patient.phone or "",
@@ -215,6 +221,7 @@ def _patient(which: int, doctors: tuple[UUID, UUID], nurse: UUID, canary: str, s
         offer_id=fixed_id(base + OFFER, series), document_id=fixed_id(base + DOCUMENT, series),
         relation_id=fixed_id(base + RELATION, series),
         condition_id=fixed_id(base + PROBLEM, series),
+        laboratory=laboratory_ids(lambda number: fixed_id(base + number, series)),
     )  # fmt: skip
 
 
