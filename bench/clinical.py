@@ -25,6 +25,7 @@ from bench.harness.clinical_booking import Booking, list_bookings
 from bench.harness.clinical_fill import PATIENTS, VISITS, fill_clinic
 from bench.harness.clinical_search import measure_search
 from bench.harness.load import Load, Target, Work, alternate, fetch, load, serving
+from bench.harness.many import worker_cpu_seconds
 from bench.harness.platform import BenchPlatform, bench_platform
 from bench.harness.results import Result, report, say
 from bench.harness.signing_in import Browser, form_token, sign_in_as
@@ -120,6 +121,7 @@ def compare(row: str, pair: Pair) -> Result:
         load(work, 1.0)  # warm caches and pools
     say(f"{row.capitalize()}: {ROUNDS} rounds of both")
     loads: list[list[Load]] = [[], []]
+    spent = [-worker_cpu_seconds(work.port) for work in pair]
 
     def once(which: int) -> float:
         loads[which].append(load(pair[which], SECONDS))
@@ -129,6 +131,11 @@ def compare(row: str, pair: Pair) -> Result:
     ordered = sorted(rounds, key=lambda both: both[0] / both[1])
     p95 = [sorted(one.p95_ms for one in each)[ROUNDS // 2] for each in loads]
     say(f"p95 {p95[0]:.0f} ms to {p95[1]:.0f} ms; ratios from {_ratio(ordered[0]):.2f} to {_ratio(ordered[-1]):.2f}")
+    each = [
+        1000 * (before + worker_cpu_seconds(work.port)) / sum(one.done for one in done)
+        for before, work, done in zip(spent, pair, loads, strict=True)
+    ]
+    say(f"CPU of the Python process: {each[0]:.1f} ms to {each[1]:.1f} ms each time, {each[1] / each[0]:.2f}")
     return Result(row, ordered[ROUNDS // 2][0], "a second", ordered[ROUNDS // 2][1], TARGETS[row])
 
 

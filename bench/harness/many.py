@@ -7,6 +7,7 @@ hospital. Each page is a receptionist's worklist, signed in, with its access-log
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -139,6 +140,12 @@ def _worker_at(port: int) -> int:
     """Return the process that serves a port: gunicorn's child, not its arbiter."""
     serving_it = [pid for pid in _processes() if f"127.0.0.1:{port}" in _words(pid)]
     return next(pid for pid in serving_it if _parent(pid) in serving_it)
+
+
+def worker_cpu_seconds(port: int) -> float:
+    """Return how much CPU time the process that serves a port has had so far."""
+    ticks = Path(f"/proc/{_worker_at(port)}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def _processes() -> Iterator[int]:
