@@ -32,6 +32,7 @@ from app.web.templates import hospital_zone
 REASONS: dict[Reason, Text] = {
     Reason.CCCD: _l("Same CCCD number"),
     Reason.BHYT: _l("Same insurance number"),
+    Reason.JOINED: _l("A registration with this number is joined to this patient"),
     Reason.NAME_AND_BIRTH: _l("Same name and date of birth"),
     Reason.NAME_AND_PHONE: _l("Same name and telephone"),
     Reason.BIRTH_TURNED: _l("Same name; day and month of birth the other way round"),

@@ -24,7 +24,9 @@ from app.domain.audit.operations import record_access
 from app.domain.identity.permissions import VIEW_PATIENTS
 from app.domain.patients.bhyt import parse_bhyt
 from app.domain.patients.cccd import parse_cccd
+from app.domain.patients.finding import find_joined
 from app.domain.patients.models import Confidentiality, Patient, Sex
+from app.domain.patients.rules import Sought
 
 MOST = 5
 LOOKED_AT = 50
@@ -37,6 +39,7 @@ class Reason(enum.StrEnum):
 
     CCCD = "cccd"
     BHYT = "bhyt"
+    JOINED = "joined"
     NAME_AND_BIRTH = "name_and_birth"
     NAME_AND_PHONE = "name_and_phone"
     BIRTH_TURNED = "birth_turned"
@@ -44,7 +47,7 @@ class Reason(enum.StrEnum):
     PHONE = "phone"
 
 
-SURE = frozenset({Reason.CCCD, Reason.BHYT, Reason.NAME_AND_BIRTH, Reason.NAME_AND_PHONE})
+SURE = frozenset({Reason.CCCD, Reason.BHYT, Reason.JOINED, Reason.NAME_AND_BIRTH, Reason.NAME_AND_PHONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,15 @@ def read_told(name: str, born_on: date | None, cccd: str, bhyt: str, phone: str)
 
 def find_similar(actor: Actor, told: Told, but: UUID | None = None) -> list[Similar]:
     """Return who may be the same person, the surest first, and write down that they were shown."""
-    conditions = list(_conditions(told))
+    joined = set(find_joined(Sought(cccd=told.cccd, bhyt=told.bhyt))) if told.cccd or told.bhyt else set()
+    conditions = [*_conditions(told), *([(True, Patient.id.in_(joined))] if joined else [])]
     if not conditions:
         return []
     visible = sa.or_(Patient.confidentiality == Confidentiality.NORMAL, within_reach(actor, VIEW_PATIENTS))
     names = [sa.and_(condition, visible) for is_number, condition in conditions if not is_number]
     numbers = [condition for is_number, condition in conditions if is_number]
     query = sa.select(*_columns(told)).where(Patient.deleted_at.is_(None), sa.or_(*numbers, *names)).limit(LOOKED_AT)
-    found = [_similar(row, told) for row in db.session.execute(query) if row.id != but]
+    found = [_similar(row, told, joined) for row in db.session.execute(query) if row.id != but]
     found = sorted((one for one in found if one.reasons), key=_sureness)[:MOST]
     if found:
         record_access(
@@ -126,12 +130,13 @@ def _conditions(told: Told) -> list[tuple[bool, sa.ColumnElement[bool]]]:
     return found
 
 
-def _similar(row: Any, told: Told) -> Similar:
+def _similar(row: Any, told: Told, joined: set[UUID]) -> Similar:
     same_name, same_birth = row.search_name == told.name, row.born_on == told.born_on
     like_name = row.alike is not None and row.alike >= ALIKE
     holds = {
         Reason.CCCD: told.cccd and row.cccd == told.cccd,
         Reason.BHYT: told.bhyt and row.bhyt == told.bhyt,
+        Reason.JOINED: row.id in joined,
         Reason.NAME_AND_BIRTH: same_name and same_birth,
         Reason.NAME_AND_PHONE: same_name and told.phone and row.phone == told.phone,
         Reason.BIRTH_TURNED: same_name and told.turned and row.born_on == told.turned,

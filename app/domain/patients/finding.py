@@ -8,6 +8,7 @@ so that no more are ever looked at.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -18,11 +19,12 @@ from app.domain.access.reach import within_reach
 from app.domain.audit.operations import record_access
 from app.domain.identity.permissions import VIEW_PATIENTS
 from app.domain.paging import Page, offset_of
-from app.domain.patients.models import NUMBERS, Confidentiality, Patient
+from app.domain.patients.models import NUMBERS, Confidentiality, Patient, PatientMerge
 from app.domain.patients.rules import Sought, read_query
 
 PER_PAGE = 20
 COUNTED_AT_MOST = 200
+MOST_JOINED = 20
 AFTER_ALL_LETTERS = "\U0010ffff"
 
 # What a search shows, and the field that closes it. Code, name, birth and sex show whom one has found.
@@ -83,11 +85,12 @@ def _found(actor: Actor, sought: Sought, within: sa.ColumnElement[bool]) -> sa.C
     visible = sa.or_(Patient.confidentiality == Confidentiality.NORMAL, within)
     if actor.kind is ActorKind.OPERATOR:
         there.append(within)
+    joined = find_joined(sought)
     if sought.name:  # a name alone does not tell that the hospital knows a confidential patient
         sure, maybe = begins_with(sought.name), sa.and_(*(_has(word) for word in sought.words))
         there.append(visible)
     else:
-        sure = _is_number(sought)
+        sure = sa.or_(_is_number(sought), Patient.id.in_(joined)) if joined else _is_number(sought)
         maybe = sa.and_(_has_number(actor, sought), visible)
     first = _candidates(True, *there, sure).order_by(_BY_LETTERS, Patient.born_on, Patient.id).cte("sure")
     further = _candidates(False, *there, maybe, sa.not_(sa.func.coalesce(sure, sa.false())))
@@ -116,6 +119,14 @@ def _has(word: str) -> sa.ColumnElement[bool]:
         return Patient.search_name.contains(word, autoescape=True)
     begins = Patient.search_name.startswith(word, autoescape=True)
     return sa.or_(begins, Patient.search_name.contains(" " + word, autoescape=True))
+
+
+def find_joined(sought: Sought) -> list[UUID]:
+    """Return the patients to whom closed registrations with these numbers lead: their numbers are theirs, too."""
+    if sought.name:
+        return []
+    query = sa.select(PatientMerge.into_id).join(Patient, Patient.id == PatientMerge.patient_id)
+    return list(db.session.scalars(query.where(Patient.deleted_at.is_not(None), _is_number(sought)).limit(MOST_JOINED)))
 
 
 def _is_number(sought: Sought) -> sa.ColumnElement[bool]:

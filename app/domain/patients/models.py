@@ -83,6 +83,7 @@ class Patient(Identified, Edited, Versioned, HospitalModel):
             postgresql_ops={"search_name": "gin_trgm_ops"},
         ),
         sa.Index("ix_patients_born_on", "born_on"),
+        sa.Index("ix_patients_closed_cccd", "cccd", postgresql_where=sa.text("deleted_at IS NOT NULL")),
         # By letters whatever the database's collation, for names that begin with what is sought.
         sa.Index(
             "ix_patients_name_order", "search_name", "born_on", "id", postgresql_where=sa.text("deleted_at IS NULL")

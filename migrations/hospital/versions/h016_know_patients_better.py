@@ -18,6 +18,7 @@ ALTER TABLE patients ADD COLUMN inactive_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE patients ADD COLUMN inactive_reason TEXT;
 CREATE INDEX ix_patients_name_order ON patients (search_name COLLATE "C", born_on, id) WHERE deleted_at IS NULL;
 CREATE INDEX ix_patients_born_on ON patients (born_on);
+CREATE INDEX ix_patients_closed_cccd ON patients (cccd) WHERE deleted_at IS NOT NULL;
 CREATE FUNCTION vien_numbers_key(code text, cccd text, bhyt text, phone text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT code || ' ' || coalesce(cccd, '') || ' ' || coalesce(bhyt, '') || ' ' || coalesce(phone, '')
@@ -197,7 +198,7 @@ def downgrade() -> None:
     DROP TABLE patient_relations, patient_merge_moves, validation_schemas;
     DROP FUNCTION vien_join_patient(uuid), vien_part_patient(uuid), vien_refuse_for_deceased(), vien_erase_relations();
     ALTER TABLE patient_merges DROP COLUMN allergy_state_before;
-    DROP INDEX ix_patients_numbers, ix_patients_born_on, ix_patients_name_order;
+    DROP INDEX ix_patients_numbers, ix_patients_closed_cccd, ix_patients_born_on, ix_patients_name_order;
     DROP FUNCTION vien_numbers_key(text, text, text, text);
     ALTER TABLE patients DROP COLUMN inactive_reason, DROP COLUMN inactive_at;
     """)

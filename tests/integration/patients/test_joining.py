@@ -20,7 +20,9 @@ from app.core.ids import new_id
 from app.core.unit_of_work import unit_of_work
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.audit.models import AuditEntry
+from app.domain.patients.duplicates import Reason, find_similar, read_told
 from app.domain.patients.errors import DuplicateCccd
+from app.domain.patients.finding import search_patients
 from app.domain.patients.merging import BothAtOnce, NotJoined, list_joined, merge_patient, part_patient
 from app.domain.patients.models import (
     AllergyState,
@@ -182,3 +184,14 @@ def test_who_books_while_a_registration_is_closed_does_not_book_under_it(bound, 
         merge(second, first)
     with pytest.raises(DBAPIError, match="closed"), bound(alpha):
         factories.make_appointment(patient_id=second)
+
+
+def test_the_numbers_of_a_closed_registration_lead_to_the_patient(bound, alpha: str) -> None:
+    with bound(alpha):
+        first, second = factories.make_patient().id, factories.make_patient()
+        code, cccd = second.code, second.cccd or ""
+        merge(second.id, first)
+    with bound(alpha):
+        assert [[row.id for row in search_patients(ACTOR, text).items] for text in (code, cccd)] == [[first], [first]]
+        found = find_similar(ACTOR, read_told("", None, cccd, "", ""))
+        assert [(one.id, one.reasons) for one in found] == [(first, (Reason.JOINED,))]
