@@ -10,17 +10,21 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 import typst
+from flask import Flask
 from PIL import Image
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from app.core.db import db
+from app.core.objects.interface import NoObject
 from app.domain.audit.models import AccessEntry, AuditEntry
 from app.domain.documents.models import Document, DocumentVersion
+from app.domain.files.keeping import read_content
 from app.domain.files.models import File, FileLink
 from app.domain.patients.models import Confidentiality
 from tests import factories
+from tests.integration.privacy.test_erasing import approve, perform
 from tests.support.client import CheckingClient
 
 PDF = typst.compile({"main.typ": "Giấy ra viện #pagebreak() Trang hai".encode()})
@@ -181,3 +185,18 @@ def test_two_files_with_one_content_are_kept_once(
         digests = db.session.scalars(sa.select(File.sha256)).all()
         assert len(digests) == 2
         assert len(set(digests)) == 1
+
+
+def test_erasing_a_patient_destroys_the_documents(
+    app: Flask, doctor: CheckingClient, patient: UUID, alpha: str, bound: Any
+) -> None:
+    send(doctor, patient)
+    approve(bound, alpha, patient)
+    assert perform(app) == 1
+    with bound(alpha):
+        for model in (Document, DocumentVersion):
+            assert db.session.scalars(sa.select(model)).all() == []
+        file = db.session.scalars(sa.select(File)).one()
+        assert (file.name, file.deleted_at is None) == ("—", False)
+        with pytest.raises(NoObject):
+            list(read_content(file.sha256))
