@@ -28,6 +28,7 @@ from app.domain.longwork.kinds import long_work
 from app.domain.longwork.models import FilePurpose, LongWorkRow, RowOutcome
 from app.domain.longwork.performing import Work
 from app.domain.longwork.sent_files import IMPORT_PATIENTS_KIND, TITLES, open_source, today
+from app.domain.patients.form_rules import RulesBroken, find_faults, read_form_rules
 from app.domain.patients.importing import (
     Person,
     Register,
@@ -76,14 +77,17 @@ def _begin_anew(work: Work) -> None:
 
 def _take(work: Work, batch: Sequence[Row], columns: dict[str, int], seen: Register | None) -> dict[str, int]:
     """Take a batch of rows, in the present transaction; with `seen`, those of the rows before, only as if."""
-    day = today()
+    day, (rules, _version) = today(), read_form_rules()
     people: list[Pair] = []
     notes: list[dict[str, Any]] = []
     for row in batch:
         try:
             if row.fault:
                 raise InvalidValue(row.fault)
-            people.append((row, read_patient_row(row.cells, columns, day)))
+            details = read_patient_row(row.cells, columns, day)
+            if faults := find_faults(rules, details, day):
+                raise RulesBroken(faults)
+            people.append((row, details))
         except InvalidValue as error:
             notes.append(_note(work, row, RowOutcome.REFUSED, error.field, str(error)))
     fresh = _unknown(work, people, notes, seen)

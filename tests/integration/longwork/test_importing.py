@@ -23,6 +23,7 @@ from app.domain.longwork.keeping import end_old_work, have_old_work
 from app.domain.longwork.models import FilePurpose, LongWork, LongWorkRow, LongWorkState
 from app.domain.longwork.queries import fetch_file, get_work
 from app.domain.longwork.sent_files import import_tried, look_at
+from app.domain.patients.form_rules import change_form_rules
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bind_hospital, bound_hospital
 from tests import factories
@@ -52,6 +53,16 @@ def test_three_broken_rows_among_ten_thousand_are_named_and_the_others_are_regis
     assert written[1][: len(HEADER)] == rows[17]
     work = read(app, work_id)
     assert (work.state, work.done, work.total) == (LongWorkState.SUCCEEDED, 10_000, 10_000)
+
+
+def test_the_hospitals_own_rules_hold_for_imports_too(app: Flask, alpha: str, bound: Bind) -> None:
+    with bound(alpha):
+        change_form_rules(ACTOR, 0, '{"properties": {"full_name": {"maxLength": 60, "x-message": "Tên quá dài"}}}')
+    rows = people(3)
+    rows[1][0] = "Nguyễn " + "Văn " * 20 + "An"
+    work_id = begin(app, send(app, table(rows)))
+    assert perform(app, work_id) == {"imported": 2, "duplicate": 0, "refused": 1}
+    assert refused_file(app, work_id)[1][-2:] == ["Họ và tên", "Tên quá dài"]
 
 
 def test_a_trial_changes_nothing_and_says_what_would_come_of_it(app: Flask, alpha: str, bound: Bind) -> None:
