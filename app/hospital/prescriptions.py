@@ -29,7 +29,7 @@ def prescriptions_show(prescription_id: UUID) -> Response:
     return _show(prescription_id, CancelPrescriptionForm(formdata=None), NationalCodeForm(formdata=None))
 
 
-@hospital.get("/prescriptions/<uuid:prescription_id>/paper.pdf")
+@hospital.get("/prescriptions/<uuid:prescription_id>/paper")
 @requires(VIEW_RECORDS)
 def prescriptions_paper(prescription_id: UUID) -> Response:
     """Give the prescription's paper, in Vietnamese or in both languages."""

@@ -33,7 +33,7 @@ def prescriptions_show(prescription_id: UUID) -> Response:
     return render("patient/prescriptions/show.html", issued=issued, prescription=issued.row)
 
 
-@patient.get("/prescriptions/<uuid:prescription_id>/paper.pdf")
+@patient.get("/prescriptions/<uuid:prescription_id>/paper")
 @requires(OWN_RECORD)
 def prescriptions_paper(prescription_id: UUID) -> Response:
     """Give the prescription's paper, in Vietnamese or in both languages."""

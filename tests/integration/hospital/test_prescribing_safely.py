@@ -264,11 +264,11 @@ def test_the_paper_is_a_pdf_of_a_signed_prescription_and_printing_is_written_dow
     begun = consultation()
     url = f"{DESK}/prescriptions/{signed(bound, begun)}"
     for language in ("vi", "both"):
-        response = begun.doctor.get(f"{url}/paper.pdf?language={language}")
+        response = begun.doctor.get(f"{url}/paper?language={language}")
         assert (response.status_code, response.mimetype) == (200, "application/pdf")
         assert response.data.startswith(b"%PDF-")
         assert response.headers["Cache-Control"] == "no-store"
-    assert begun.doctor.get(f"{url}/paper.pdf?language=xx").status_code == 404
+    assert begun.doctor.get(f"{url}/paper?language=xx").status_code == 404
     with bound(alpha):
         printed = sa.select(sa.func.count()).select_from(AccessEntry).where(AccessEntry.action == "prescription.print")
         assert db.session.scalar(printed) == 2
@@ -280,7 +280,7 @@ def test_a_draft_has_no_page_and_no_paper(bound, alpha, consultation) -> None:
     with bound(alpha):
         prescription_id = db.session.scalars(sa.select(Prescription.id)).one()
     assert begun.doctor.get(f"{DESK}/prescriptions/{prescription_id}").status_code == 404
-    assert begun.doctor.get(f"{DESK}/prescriptions/{prescription_id}/paper.pdf").status_code == 404
+    assert begun.doctor.get(f"{DESK}/prescriptions/{prescription_id}/paper").status_code == 404
 
 
 def test_a_prescription_of_many_medicines_costs_no_more_queries(bound, alpha, consultation) -> None:

@@ -53,7 +53,7 @@ def test_a_patient_reads_signed_prescriptions_and_fetches_their_paper(bound, alp
     assert len(seen) <= 6
     assert "2" in browser.get(f"{PORTAL}/prescriptions/{mine}").get_data(as_text=True)
     for language in ("vi", "both"):
-        paper = browser.get(f"{PORTAL}/prescriptions/{mine}/paper.pdf?language={language}")
+        paper = browser.get(f"{PORTAL}/prescriptions/{mine}/paper?language={language}")
         assert (paper.mimetype, paper.data[:5]) == ("application/pdf", b"%PDF-")
     assert browser.get(f"{PORTAL}/prescriptions/{draft}").status_code == 404
 
@@ -63,5 +63,5 @@ def test_another_patients_prescription_is_not_there(bound, alpha, sign_in_patien
     with bound(alpha):
         other = factories.make_patient().id
     theirs = make_prescription(bound, other, signed=True)
-    for path in ("", "/paper.pdf"):
+    for path in ("", "/paper"):
         assert browser.get(f"{PORTAL}/prescriptions/{theirs}{path}").status_code == 404
