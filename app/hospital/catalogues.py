@@ -124,10 +124,12 @@ def _register(pages: Pages, position: int) -> None:
 
     @requires(MANAGE_ORGANISATION)
     def index() -> Response:
+        """List what is set up, and ask for more."""
         return _list(pages, pages.form(formdata=None).offer())
 
     @requires(MANAGE_ORGANISATION)
     def create() -> BaseResponse:
+        """Set up something new."""
         form = pages.form().offer()
         if form.validate_on_submit():
             try:
@@ -141,11 +143,13 @@ def _register(pages: Pages, position: int) -> None:
 
     @requires(MANAGE_ORGANISATION)
     def edit(**argument: Any) -> Response:
+        """Show something that is to be changed."""
         entry = get_entry(pages.catalogue, argument[pages.argument])
         return _show(pages, entry, pages.form(formdata=None).offer().show(entry))
 
     @requires(MANAGE_ORGANISATION)
     def update(**argument: Any) -> BaseResponse:
+        """Change it, unless somebody else has meanwhile."""
         form = pages.form().offer()
         entry_id = argument[pages.argument]
         if form.validate_on_submit():
