@@ -67,21 +67,21 @@ def _read(actor: Actor, sought: Sought, page: int) -> list[Any]:
     within = within_reach(actor, VIEW_PATIENTS)
     found = _found(actor, sought, within)
     counted = sa.select(found, sa.func.count().over().label("total")).cte("counted")
-    order = (sa.desc("is_sure"), counted.c.letters, counted.c.born_on, counted.c.id)
-    shown = sa.select(counted).order_by(*order).limit(PER_PAGE).offset(offset_of(page, PER_PAGE)).subquery()
+    by_sureness: tuple[Any, ...] = (counted.c.is_sure.desc(), counted.c.letters, counted.c.born_on, counted.c.id)
+    shown = sa.select(counted).order_by(*by_sureness).limit(PER_PAGE).offset(offset_of(page, PER_PAGE)).subquery()
     columns = [
         column if code is None else _shown(column, within if may_read(actor, code) else sa.false())
         for column, code in _FOUND
     ]
     query = sa.select(*columns, within.label("is_within"), shown.c.is_sure.label("is_exact"), shown.c.total)
     query = query.join(shown, shown.c.id == Patient.id)
-    order = (shown.c.is_sure.desc(), shown.c.letters, shown.c.born_on, shown.c.id)
-    return list(db.session.execute(query.order_by(*order)).all())
+    query = query.order_by(shown.c.is_sure.desc(), shown.c.letters, shown.c.born_on, shown.c.id)
+    return list(db.session.execute(query).all())
 
 
 def _found(actor: Actor, sought: Sought, within: sa.ColumnElement[bool]) -> sa.CTE:
     """Return whom a search means, at most COUNTED_AT_MOST: who surely is meant, then who may be."""
-    there = [Patient.deleted_at.is_(None)]
+    there: list[sa.ColumnElement[bool]] = [Patient.deleted_at.is_(None)]
     visible = sa.or_(Patient.confidentiality == Confidentiality.NORMAL, within)
     if actor.kind is ActorKind.OPERATOR:
         there.append(within)
@@ -101,7 +101,12 @@ def _found(actor: Actor, sought: Sought, within: sa.ColumnElement[bool]) -> sa.C
 
 
 def _candidates(is_sure: bool, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    columns = (Patient.id, _BY_LETTERS.label("letters"), Patient.born_on, sa.literal(is_sure).label("is_sure"))
+    columns: tuple[Any, ...] = (
+        Patient.id,
+        _BY_LETTERS.label("letters"),
+        Patient.born_on,
+        sa.literal(is_sure).label("is_sure"),
+    )
     return sa.select(*columns).where(*conditions).limit(COUNTED_AT_MOST)
 
 

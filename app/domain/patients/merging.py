@@ -151,7 +151,7 @@ def _lock_joined(patient_id: UUID, from_id: UUID) -> tuple[Patient, Patient]:
     return _both(query, patient_id, from_id)
 
 
-def _both(query: sa.Select[tuple[Patient]], one: UUID, other: UUID) -> tuple[Patient, Patient]:
+def _both(query: sa.Select[Patient], one: UUID, other: UUID) -> tuple[Patient, Patient]:
     query = query.where(Patient.erased_at.is_(None)).order_by(Patient.id).with_for_update()
     found = {row.id: row for row in db.session.scalars(query.execution_options(populate_existing=True))}
     if len(found) < 2:
