@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.core.db import db
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
 from app.core.ids import parse_id
@@ -17,9 +18,10 @@ from app.domain.laboratory.catalogue import list_offer
 from app.domain.laboratory.errors import SINCE
 from app.domain.laboratory.models import ItemStatus, LabKind
 from app.domain.laboratory.ordering import cancel_item, order_tests
-from app.domain.laboratory.queries import OpenOrder, get_ordered_test, list_orders, open_order
+from app.domain.laboratory.queries import OpenOrder, get_ordered_test, list_orders, list_visits_orders, open_order
 from app.domain.patients.queries import PatientRow, open_patient
-from app.domain.records.queries import OpenRecord, open_record
+from app.domain.records.models import MedicalRecord, RecordStatus
+from app.domain.records.queries import OpenRecord
 from app.hospital import hospital, lab_words
 from app.hospital.consultation_panels import declare_panel
 from app.hospital.drafting import act_on_draft
@@ -31,6 +33,7 @@ from app.tenancy.binding import has_revision
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 
+REDIRECTED = 303
 declare_patient_tab("hospital.lab_orders_index", _l("Tests"), VIEW_RESULTS, position=30)
 
 
@@ -63,7 +66,7 @@ def lab_orders_create(patient_id: UUID) -> BaseResponse:
             form.add_error("tests", error)
         else:
             flash(_("Order %(code)s is placed.", code=order.code), "success")
-            return see_other(url_for("hospital.lab_orders_show", lab_order_id=order.id))
+            return see_other(_after(order.id))
     return _show_form(open_patient(current_actor(), patient_id, "lab_order.view", ORDER_TESTS), form)
 
 
@@ -104,19 +107,15 @@ def lab_orders_cancel(ordered_test_id: UUID) -> BaseResponse:
 @hospital.post("/consultations/<uuid:record_id>/lab-orders")
 @requires(WRITE_RECORDS, ORDER_TESTS)
 def consultations_order_tests(record_id: UUID) -> BaseResponse:
-    """Save the draft and order what is ticked in the panel, for the visit of the consultation."""
-    opened = open_record(current_actor(), record_id)
-    form = OrderForm(meta={"csrf": False})
-    if not form.priority.data:
-        form.priority.data = form.priority.default
-
-    def order() -> None:
-        if not form.validate():
-            raise InvalidValue(next(message for messages in form.errors.values() for message in messages))
-        placed = order_tests(current_actor(), opened.row.patient_id, form.read(opened.row.appointment_id))
-        flash(_("Order %(code)s is placed.", code=placed.code), "success")
-
-    return act_on_draft(record_id, ConsultationForm(), order, block="panel-laboratory")
+    """Save the draft and go on to order tests for the visit of the consultation."""
+    saved = act_on_draft(record_id, ConsultationForm(), lambda: None, block="panel-laboratory")
+    if saved.status_code != REDIRECTED:
+        return saved
+    record = db.session.get_one(MedicalRecord, record_id)
+    target = url_for(
+        "hospital.lab_orders_new", patient_id=record.patient_id, visit=record.appointment_id, record=record_id
+    )
+    return see_other(target)
 
 
 def waits_for_specimen(opened: OpenOrder) -> list[Any]:
@@ -129,6 +128,14 @@ def waits_for_specimen(opened: OpenOrder) -> list[Any]:
     return list(dict.fromkeys(waiting))
 
 
+def _after(order_id: UUID) -> str:
+    """Return where to go once something is ordered: back to the consultation that one came from, or to the order."""
+    record_id = parse_id(request.args.get("record", ""))
+    if record_id is not None:
+        return url_for("hospital.consultations_show", record_id=record_id, _anchor="panel-laboratory")
+    return url_for("hospital.lab_orders_show", lab_order_id=order_id)
+
+
 def _show_form(patient: PatientRow, form: OrderForm) -> Response:
     offer = list_offer()
     form.offer(offer)
@@ -138,6 +145,7 @@ def _show_form(patient: PatientRow, form: OrderForm) -> Response:
         form=form,
         offer=offer,
         visit=request.args.get("visit"),
+        record=request.args.get("record"),
         has_errors=bool(form.errors),
         status=422 if form.errors else 200,
     )
@@ -158,12 +166,12 @@ def _show_cancel(ordered_test_id: UUID, form: ReasonForm) -> Response:
 
 
 def _load_panel(opened: OpenRecord) -> dict[str, Any] | None:
-    """Return what the panel of a consultation shows: the visit's orders, and what can be ordered."""
+    """Return what the panel of a consultation shows: the visit's orders."""
     if not has_revision(SINCE):
         return None
-    orders = list_orders(opened.row.patient_id, appointment_id=opened.row.appointment_id)
-    can_order = opened.row.status.value == "draft" and current_actor().may(ORDER_TESTS.code)
-    return {"orders": orders.items, "offer": list_offer() if can_order else None, "lab": lab_words}
+    orders = list_visits_orders(opened.row.appointment_id)
+    can_order = opened.row.status is RecordStatus.DRAFT and current_actor().may(ORDER_TESTS.code)
+    return {"orders": orders, "can_order": can_order, "lab": lab_words}
 
 
 declare_panel("laboratory", 20, "hospital/laboratory/panel.html", _load_panel, permission=VIEW_RESULTS.code)

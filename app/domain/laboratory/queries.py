@@ -29,7 +29,7 @@ from app.domain.paging import Page, offset_of
 from app.domain.patients.queries import PatientRow, open_patient
 from app.tenancy.binding import needs_revision
 
-SHOWN_IN_PANEL = 20
+SHOWN_AT_ONCE = 20
 ITEMS_SHOWN = 100
 ENTERER, VERIFIER = aliased(StaffUser), aliased(StaffUser)
 
@@ -124,25 +124,32 @@ def get_ordered_test(item_id: UUID) -> Any:
     return row
 
 
-def list_orders(patient_id: UUID, *, appointment_id: UUID | None = None, page: int = 1) -> Page[Any]:
+def list_orders(patient_id: UUID, page: int = 1) -> Page[Any]:
     """Return a patient's orders, the newest first, with their tests; who shows them has opened the patient."""
-    wanted = [LabOrder.patient_id == patient_id]
-    if appointment_id is not None:
-        wanted.append(LabOrder.appointment_id == appointment_id)
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(LabOrder).where(*wanted)) or 0
+    wanted = LabOrder.patient_id == patient_id
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(LabOrder).where(wanted)) or 0
+    return Page(_orders(wanted, offset_of(page, SHOWN_AT_ONCE)), max(page, 1), SHOWN_AT_ONCE, total)
+
+
+def list_visits_orders(appointment_id: UUID) -> list[dict[str, Any]]:
+    """Return the orders of a visit with their tests; in one statement where there is none."""
+    return _orders(LabOrder.appointment_id == appointment_id, 0)
+
+
+def _orders(wanted: sa.ColumnElement[bool], offset: int) -> list[dict[str, Any]]:
     query = (
         sa.select(*ORDER_COLUMNS)
         .join(StaffUser, StaffUser.id == LabOrder.ordered_by)
-        .where(*wanted)
+        .where(wanted)
         .order_by(LabOrder.ordered_at.desc(), LabOrder.id)
-        .limit(SHOWN_IN_PANEL)
-        .offset(offset_of(page, SHOWN_IN_PANEL))
+        .limit(SHOWN_AT_ONCE)
+        .offset(offset)
     )
     rows = db.session.execute(query).all()
     tests: dict[UUID, list[OrderedTest]] = defaultdict(list)
     for test in list_tests([row.id for row in rows]) if rows else ():
         tests[test.row.order_id].append(test)
-    return Page([{"row": row, "tests": tests[row.id]} for row in rows], max(page, 1), SHOWN_IN_PANEL, total)
+    return [{"row": row, "tests": tests[row.id]} for row in rows]
 
 
 def list_tests(order_ids: Sequence[UUID]) -> list[OrderedTest]:

@@ -274,12 +274,15 @@ def test_a_consultation_orders_without_losing_its_note(bound, alpha, consultatio
     case = consultation()
     with bound(alpha):
         sodium = str(test_id("DGD"))
-    page = case.doctor.get(case.url)
-    assert "Chỉ định" in page.get_data(as_text=True)
-    sent = {**fields_of(page), "complaint": "Chóng mặt ba ngày", "tests": [sodium]}
-    answer = case.doctor.post(f"{case.url}/lab-orders", data=sent)
-    assert answer.status_code == 303, answer.get_data(as_text=True)
-    page = case.doctor.get(case.url).get_data(as_text=True)
+    sent = {**fields_of(case.doctor.get(case.url)), "complaint": "Chóng mặt ba ngày"}
+    ordering = case.doctor.post(f"{case.url}/lab-orders", data=sent)
+    assert ordering.status_code == 303
+    page = case.doctor.get(ordering.location)
+    query = ordering.location.partition("?")[2]
+    url = f"{HOME}/patients/{case.patient_id}/lab-orders?{query}"
+    answer = case.doctor.post(url, data={**fields_of(page), "tests": [sodium]})
+    assert answer.status_code == 303
+    page = case.doctor.get(answer.location).get_data(as_text=True)
     assert "Chóng mặt ba ngày" in page
     assert "XN-" in page
 
