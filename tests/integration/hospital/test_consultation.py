@@ -13,6 +13,7 @@ from app.domain.audit.models import AccessEntry, OutboxEvent
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import MedicalRecord, RecordStatus
 from tests.integration.hospital.pages import fields_of
+from tests.support.queries import count_queries
 
 
 def _medicine(bound, name="Paracetamol", strength="500 mg"):
@@ -241,3 +242,19 @@ def test_searches_answer_htmx_with_their_results_alone(consultation) -> None:
         page = begun.doctor.get(f"/h/alpha/hospital/{url}", headers={"HX-Request": "true"}).get_data(as_text=True)
         assert "<html" not in page
         assert "picks" in page
+
+
+def test_the_page_of_a_consultation_costs_a_fixed_number_of_statements(bound, consultation) -> None:
+    begun = consultation()
+    counts = []
+    for code in (None, "J02.9", "I10"):
+        if code:
+            sent = fields_of(begun.doctor.get(begun.url), code=code)
+            assert begun.doctor.post(f"{begun.url}/diagnoses", data=sent).status_code == 303
+            sent = fields_of(begun.doctor.get(begun.url), code=code)
+            assert begun.doctor.post(f"{begun.url}/problems", data=sent).status_code == 303
+        with count_queries() as statements:
+            begun.doctor.get(begun.url)
+        counts.append(len(statements))
+    assert len(set(counts)) == 1
+    assert counts[0] <= 24
