@@ -36,7 +36,7 @@ class Browser:
     @property
     def cookies(self) -> str:
         """Return what the browser sends with every request."""
-        return "; ".join(f"{cookie.key}={cookie.value}" for cookie in self.client._cookies.values())
+        return "; ".join(f"{cookie.key}={cookie.value}" for cookie in (self.client._cookies or {}).values())
 
 
 def sign_in(platform: BenchPlatform, code: str, page: str, *, address: str = "127.0.0.1") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,7 +24,7 @@ class ReportRefresh(HospitalModel):
     __table_args__ = (sa.CheckConstraint("took_ms >= 0", name="took_ms"),)
 
 
-def _view(name: str, keys: dict[str, type[sa.types.TypeEngine[object]]], *counts: str) -> sa.TableClause:
+def _view(name: str, keys: dict[str, Any], *counts: str) -> sa.TableClause:
     return sa.table(
         name,
         *(sa.column(key, kind) for key, kind in keys.items()),
