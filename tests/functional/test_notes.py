@@ -26,7 +26,7 @@ TYPED = "Ho khan ba ngày, không sốt."
 
 
 @pytest.fixture
-def visit_id(bound: Callable[[str], Any], alpha: str) -> Any:
+def visit_id(bound: Callable[[str], Any], alpha: str, beta: str) -> Any:
     """A doctor's patient who has come, and a template that the doctor is offered."""
     with bound(alpha):
         doctor = factories.make_staff("doctor", username="bac.si", full_name="Bác sĩ Alpha")
@@ -56,7 +56,8 @@ def test_a_long_note_survives_a_template_and_the_end_of_the_session(
     sign_in(browser)
     browser.go(f"{HOME}/visits/{visit_id}")
     browser.page.locator(f'form[action$="/visits/{visit_id}/consultation"] button').first.click()
-    browser.page.wait_for_url("**/consultations/*")
+    browser.page.wait_for_url("**/consultations/*", timeout=60_000)
+    consultation = browser.page.url
     history, plan = browser.page.locator("#history"), browser.page.locator("#plan")
 
     history.fill(TYPED)
@@ -68,9 +69,9 @@ def test_a_long_note_survives_a_template_and_the_end_of_the_session(
     with platform.admin("alpha") as connection:
         connection.execute("UPDATE sessions SET ended_at = now()")
     plan.fill("Nghỉ ngơi, hẹn tái khám sau ba ngày.")
-    browser.page.wait_for_url("**/sign-in**")
+    browser.page.wait_for_url("**/sign-in**", timeout=60_000)
     sign_in(browser)
-    browser.page.wait_for_url("**/consultations/*")
+    browser.go(consultation)
     assert plan.input_value() == "Nghỉ ngơi, hẹn tái khám sau ba ngày."
     browser.look("hospital-note-restored", full=True)
     browser.press(vi("Save draft"))
