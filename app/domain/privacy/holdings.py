@@ -33,12 +33,14 @@ class Holding:
     why_kept: str = ""
     left_out: str = ""
     hidden: frozenset[str] = field(default_factory=frozenset)
+    shown: str = ""  # which of the rows a copy carries, where it is not all of them
 
 
 BY_PATIENT = "patient_id = :who"
 BY_ACCOUNT = "patient_user_id IN (SELECT id FROM patient_users WHERE patient_id = :who)"
 SECRET = "secret with which the account is opened; of no use to a reader, of much to a thief"  # noqa: S105
 LOGS = "ids only; the log stays provable, and says nothing once the patient is nobody"
+RELEASED = "is_current AND released_at <= now()"  # as the patient sees results in the portal
 STAFF = frozenset({"created_by", "updated_by", "version"})
 
 HOLDINGS: tuple[Holding, ...] = (
@@ -74,8 +76,22 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("lab_orders", _l("Orders of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("lab_order_items", _l("Ordered tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("lab_specimens", _l("Specimens"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
-    Holding("lab_reports", _l("Reports of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
-    Holding("lab_results", _l("Results of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding(
+        "lab_reports",
+        _l("Reports of tests"),
+        BY_PATIENT,
+        OnErasure.WITH_RECORDS,
+        hidden=STAFF,
+        shown=RELEASED,
+    ),
+    Holding(
+        "lab_results",
+        _l("Results of tests"),
+        BY_PATIENT,
+        OnErasure.WITH_RECORDS,
+        hidden=STAFF,
+        shown=f"report_id IN (SELECT id FROM lab_reports WHERE {RELEASED})",  # noqa: S608
+    ),
     Holding(
         "prescription_overrides",
         _l("Reasons for prescribing in spite of a warning"),

@@ -85,7 +85,8 @@ def pack(patient_id: UUID, export_id: UUID, *, asked_at: datetime) -> Packed:
 
 def _read(holding: Holding, table: sa.Table, patient_id: UUID) -> list[dict[str, Any]]:
     columns = [column for column in table.columns if column.name not in holding.hidden]
-    condition = sa.text(holding.of).bindparams(sa.bindparam("who", patient_id, type_=sa.Uuid()))
+    wanted = f"({holding.of}) AND ({holding.shown})" if holding.shown else holding.of
+    condition = sa.text(wanted).bindparams(sa.bindparam("who", patient_id, type_=sa.Uuid()))
     order = [column for column in table.primary_key.columns if column.name in table.columns]
     query = sa.select(*columns).select_from(table).where(condition).order_by(*order)
     return [dict(row) for row in db.session.execute(query).mappings()]

@@ -29,7 +29,9 @@ from app.domain.laboratory.telling import tell_who_ordered
 from app.domain.laboratory.verifying import acknowledge_critical, review_report, verify_report
 from app.domain.notices.models import Notification
 from app.domain.privacy.erasing import decide, propose
+from app.domain.privacy.holdings import list_exported
 from app.domain.privacy.models import ErasureKind
+from app.domain.privacy.packing import _read
 from app.tenancy.binding import bind_hospital
 from tests.integration.laboratory.conftest import Laboratory
 from tests.support.platform import Platform
@@ -201,3 +203,17 @@ def test_results_go_with_the_patient_who_is_erased(bound: Bound, alpha: str, lab
         db.session.execute(erase, bind_arguments={"mapper": LabOrder})
         for model in (LabOrder, LabOrderItem, LabSpecimen, LabReport, LabResult):
             assert db.session.scalars(sa.select(model.id)).all() == [], model
+
+
+def test_a_copy_of_ones_data_carries_released_results_only(bound: Bound, alpha: str, laboratory: Laboratory) -> None:
+    holdings = {one.table: one for one in list_exported()}
+    tables = db.metadatas["hospital"].tables
+    with bound(alpha):
+        laboratory.verified(K="4,1")
+        seen = laboratory.verified(K="4,2")
+        review_report(laboratory.doctor, seen.id)
+        seen_id = seen.id
+    with bound(alpha):
+        for table, column in (("lab_reports", "id"), ("lab_results", "report_id")):
+            rows = _read(holdings[table], tables[table], laboratory.patient)
+            assert {row[column] for row in rows} == {seen_id}, table
