@@ -20,11 +20,16 @@ from flask_login import AnonymousUserMixin
 from app import create_app
 from app.config import load_settings
 from app.core import clock
+from app.core.actor import Actor, ActorKind
 from app.core.formats.dates import format_date
+from app.core.ids import new_id
+from app.core.permissions import Bounds, Scope
 from app.domain.appointments import worklist
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.identity.permissions import ROLE_PRESETS
+from app.domain.messages import unreached
 from app.domain.paging import Page
+from app.domain.patients.models import Patient
 from app.hospital import today, wording
 from app.web import menu
 from app.web.components import register_components
@@ -32,7 +37,11 @@ from app.web.translating import init_translating
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 LOCALISED = ("web.set_locale",)
-PERMISSIONS = ROLE_PRESETS["receptionist"][1]
+PERMISSIONS = ROLE_PRESETS["receptionist"].permissions
+_WHO = new_id()
+ACTOR = Actor(
+    ActorKind.STAFF, _WHO, "bench", PERMISSIONS, bounds=Bounds(_WHO, scopes=dict.fromkeys(PERMISSIONS, Scope.HOSPITAL))
+)
 
 
 class SignedIn(AnonymousUserMixin):  # type: ignore[misc]
@@ -41,6 +50,7 @@ class SignedIn(AnonymousUserMixin):  # type: ignore[misc]
     is_authenticated = True
     id = "bench"
     name = "Người Thử"
+    visit = None
     role_names = ("Tiếp đón",)
 
 
@@ -56,6 +66,7 @@ def create_bare_app() -> Flask:
     engine = sa.create_engine(
         os.environ["BARE_DATABASE_URL"], isolation_level="AUTOCOMMIT", pool_size=int(os.environ["BARE_POOL_SIZE"])
     )
+    bare.extensions["engine"] = engine
     for rule in real.url_map.iter_rules():
         if rule.endpoint != "hospital.today":
             bare.add_url_rule(rule.rule, endpoint=rule.endpoint, view_func=lambda **_: "", methods=rule.methods)
@@ -75,6 +86,8 @@ def _present(bare: Flask, real: Flask) -> None:
         menu=_menu,
         can=PERMISSIONS.__contains__,
         static_url=real.jinja_env.globals["static_url"],
+        live_url=str,
+        platform_notice=lambda: None,
     )
     register_components(bare)
     facts = {
@@ -84,12 +97,16 @@ def _present(bare: Flask, real: Flask) -> None:
         "request_id": "-",
         "current_user": SignedIn(),
         "words": wording,
+        "can_read": lambda _field: True,
+        "can_write": lambda _field: True,
+        "not_shown": str,
     }
     bare.context_processor(lambda: facts)
 
 
 def _menu() -> list[menu.MenuEntry]:
-    shown = [e for e in menu._entries.values() if e.portal == "hospital" and e.permission.code in PERMISSIONS]
+    person: Any = SimpleNamespace(portal="hospital", may=PERMISSIONS.__contains__)
+    shown = [entry for entry in menu._entries.values() if entry.portal == "hospital" and entry.may_see(person)]
     return [
         menu.MenuEntry(entry.label, url_for(entry.endpoint), entry.icon, request.endpoint == entry.endpoint)
         for entry in sorted(shown, key=lambda entry: entry.position)
@@ -102,11 +119,20 @@ def _today(engine: sa.Engine) -> str:
     form.day.data = format_date(day)
     begins = datetime.combine(day, time(), tzinfo=ZONE).astimezone(UTC)
     wanted = [Appointment.starts_at >= begins, Appointment.starts_at < begins + timedelta(days=1)]
+    wanted.append(worklist._reach(ACTOR, None, None))
+    to_call = unreached._joined(sa.select(sa.func.count(sa.distinct(Appointment.id))))
     with engine.connect() as connection:
-        counted = sa.select(Appointment.status, sa.func.count()).where(*wanted).group_by(Appointment.status)
+        counted = (
+            sa.select(Appointment.status, sa.func.count())
+            .join(Patient, Patient.id == Appointment.patient_id)
+            .where(*wanted)
+            .group_by(Appointment.status)
+        )
         found: dict[Any, int] = {row[0]: row[1] for row in connection.execute(counted)}
         counts = {status: found.get(status, 0) for status in AppointmentStatus}
-        rows = connection.execute(worklist._rows(wanted, worklist.Order.ARRIVALS).limit(worklist.PER_PAGE)).all()
+        listed = worklist._rows(ACTOR, wanted, worklist.Order.ARRIVALS).limit(worklist.PER_PAGE)
+        rows = connection.execute(listed).all()
+        called = connection.scalar(to_call.where(*unreached._is_open(), unreached._reach(ACTOR))) or 0
     return render_template(
         "hospital/today/index.html",
         form=form,
@@ -116,6 +142,8 @@ def _today(engine: sa.Engine) -> str:
         is_today=True,
         days={"before": format_date(day - timedelta(days=1)), "after": format_date(day + timedelta(days=1))},
         state_counts={name: sum(counts[s] for s in statuses) for name, statuses in today.STATES.items()},
+        live_key="",
         next_up=None,
+        unreached=called,
         has_errors=False,
     )
