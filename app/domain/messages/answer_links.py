@@ -21,9 +21,11 @@ from flask import current_app
 
 from app.core import clock
 from app.core.crypto import Keyring
+from app.core.database_clock import read_now
 from app.core.errors import NotFound, VienError
 from app.core.i18n import _l
 from app.domain.identity.letters import link_to
+from app.domain.messages.models import OutboundMessage
 from app.tenancy.binding import bound_hospital
 
 PURPOSE = "vien answer links"
@@ -89,9 +91,14 @@ def read_link(token: str) -> AnswerLink:
         raise BadLink
     subject, raw, until = _FORM.unpack(body)
     link = AnswerLink(Subject(subject), UUID(bytes=raw), datetime.fromtimestamp(until, UTC))
-    if link.until <= clock.now():
+    if link.until <= _now(link.subject):
         raise LinkExpired
     return link
+
+
+def _now(subject: Subject) -> datetime:
+    """An offer holds its time by the database's clock, and its link with it."""
+    return read_now(OutboundMessage) if subject is Subject.OFFER else clock.now()
 
 
 def _split(token: str) -> tuple[bytes, bytes]:
