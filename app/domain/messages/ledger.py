@@ -19,6 +19,7 @@ from app.domain.access.fields import EMAIL, PHONE, may_read
 from app.domain.audit.operations import record_access
 from app.domain.messages import template_kinds
 from app.domain.messages.decisions import may_be_sent_again, message_in_reach
+from app.domain.messages.kept_links import hide_links
 from app.domain.messages.models import Channel, MessageEvent, MessageState, OutboundMessage
 from app.domain.paging import Page, offset_of
 from app.domain.patients.models import Patient
@@ -49,6 +50,7 @@ class Opened:
     patient_code: str | None
     patient_name: str | None
     recipient: str
+    subject: str
     body: str | None
     events: Sequence[MessageEvent]
     may_send_again: bool
@@ -122,7 +124,8 @@ def open_message(actor: Actor, message_id: UUID) -> Opened:
         found.code,
         found.full_name,
         recipient_for(actor, message.channel, message.recipient),
-        message.body if is_open else None,
+        hide_links(message.subject),
+        hide_links(message.body) if is_open else None,
         events,
         may_be_sent_again(message),
     )

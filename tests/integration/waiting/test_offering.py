@@ -21,7 +21,8 @@ from app.domain.appointments.errors import SlotTaken
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia
 from app.domain.appointments.moving import reschedule_appointment
 from app.domain.appointments.operations import book_appointment, cancel_appointment
-from app.domain.messages.answer_links import LinkExpired, offer_link, read_link
+from app.domain.messages.answer_links import offer_link
+from app.domain.messages.answer_tokens import LinkExpired, read_link
 from app.domain.messages.models import MessageState, OutboundMessage
 from app.domain.waiting.answering import Offered, accept_offer, decline_offer, look_up_offer
 from app.domain.waiting.asking import Asked, ask_for_earlier, ask_for_visit, leave_list
