@@ -16,6 +16,11 @@ def now() -> datetime:
     return _fixed.get() or datetime.now(UTC)
 
 
+def fixed() -> datetime | None:
+    """Return the moment at which the clock is held, or None where it goes."""
+    return _fixed.get()
+
+
 def today(zone: ZoneInfo) -> date:
     """Return the calendar day that it is now in a time zone."""
     return now().astimezone(zone).date()

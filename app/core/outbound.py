@@ -10,7 +10,9 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +20,7 @@ from app.core.errors import InvalidValue
 from app.core.i18n import _l
 
 LARGEST_ANSWER = 64 * 1024
+LONGEST_EXCHANGE_SECONDS = 30.0
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 SHARED = ipaddress.ip_network("100.64.0.0/10")
 
@@ -45,6 +48,7 @@ def check_url(url: str, *, allow_private: bool) -> SplitResult:
         raise RefusedAddress from None
     schemes = ("https", "http") if allow_private else ("https",)
     odd = any(ord(letter) <= 32 or ord(letter) == 127 for letter in url)
+    odd = odd or not parts.path.isascii()  # no request line takes it
     if odd or parts.scheme not in schemes or not parts.hostname or parts.username or parts.password or port == 0:
         raise RefusedAddress
     if not allow_private:
@@ -104,10 +108,35 @@ def connect(url: str, *, allow_private: bool, timeout: float) -> http.client.HTT
 def exchange(
     connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> Answer:
-    """Send one request over an open connection and return the answer; raises OSError or HTTPException."""
-    connection.request(method, target, body=body, headers=dict(headers))
-    response = connection.getresponse()
-    return Answer(response.status, response.read(LARGEST_ANSWER))
+    """Send one request over an open connection and return the answer; raises OSError or HTTPException.
+
+    A connection's own timeout begins anew with each byte: who sends one now and then is hung up on as a whole.
+    """
+    with _hung_up_after(connection, LONGEST_EXCHANGE_SECONDS) as was_cut:
+        connection.request(method, target, body=body, headers=dict(headers))
+        response = connection.getresponse()
+        answer = Answer(response.status, response.read(LARGEST_ANSWER))
+    if was_cut():
+        raise TimeoutError
+    return answer
+
+
+@contextmanager
+def _hung_up_after(connection: http.client.HTTPConnection, seconds: float) -> Iterator[Callable[[], bool]]:
+    sock, cut = connection.sock, threading.Event()
+
+    def hang_up() -> None:
+        cut.set()
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS would forget its keys under who reads
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield cut.is_set
+    finally:
+        timer.cancel()
 
 
 def target_of(parts: SplitResult) -> str:

@@ -21,7 +21,7 @@ from app.domain.appointments.answering import (
     look_up_visit,
 )
 from app.domain.appointments.models import ConfirmedVia
-from app.domain.messages.answer_links import AnswerLink, BadLink, Subject, read_link
+from app.domain.messages.answer_tokens import AnswerLink, BadLink, Subject, read_link
 from app.domain.waiting.answering import AskedOffer, accept_offer, decline_offer, look_up_offer
 from app.patient import patient
 from app.web.forms import Form

@@ -69,6 +69,10 @@ class Stream:
         self._pending[change] = id_
         self._wake.set()
 
+    def touch(self) -> None:
+        """Have something written, which shows whether the page is still there."""
+        self._wake.set()
+
     def end(self, why: str) -> None:
         """Close the stream when what waits was told."""
         self.ended = self.ended or why
@@ -119,7 +123,10 @@ class Hub:
         self._start()
         whose = (holder.hospital, holder.portal, holder.account)
         with self._lock:
-            if self._stopping.is_set() or self.count >= self._most or self._of[whose] >= self._most_of_one:
+            if self._of[whose] >= self._most_of_one:
+                self._touch_those_of(whose)
+                raise TooManyStreams
+            if self._stopping.is_set() or self.count >= self._most:
                 raise TooManyStreams
             stream = Stream(holder, topics, self._next_check())
             self._of[whose] += 1
@@ -168,6 +175,12 @@ class Hub:
         self._stopping.set()
         for stream in self._all():
             stream.end("moving")
+
+    def _touch_those_of(self, whose: tuple[str | None, str, str]) -> None:
+        """Have the streams of pages that somebody closed found out now: it is they who fill what one may have."""
+        for stream in self._streams.get(whose[0], ()):
+            if (stream.holder.hospital, stream.holder.portal, stream.holder.account) == whose:
+                stream.touch()
 
     def _all(self, hospital: str | None = None, *, of_all: bool = True) -> list[Stream]:
         with self._lock:

@@ -66,7 +66,7 @@ def _requeue(work: Work, message_id: UUID) -> bool:
     if message is None or message.state is not MessageState.FAILED or not may_be_sent_again(message):
         return False
     try:
-        send_again(work.actor, message_id)
+        send_again(work.actor, message_id, as_one_of_many=True)
     except NotToBeDecided:
         return False
     return True

@@ -13,9 +13,12 @@ from app.core.db import db
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _l
 from app.core.queue import enqueue
+from app.domain.access.reach import within_reach
 from app.domain.audit.operations import record_change
+from app.domain.identity.permissions import VIEW_MESSAGES
 from app.domain.messages.models import MessageEvent, MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
+from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 
 SENT_AGAIN_FROM = frozenset({MessageState.UNKNOWN, MessageState.FAILED})
@@ -34,9 +37,17 @@ def may_be_sent_again(message: OutboundMessage) -> bool:
     )
 
 
-def send_again(actor: Actor, message_id: UUID) -> None:
-    """Have a message sent once more although it may have arrived; raises NotToBeDecided."""
-    message = _hold(message_id)
+def message_in_reach(actor: Actor) -> sa.ColumnElement[bool]:
+    """Return which messages somebody may see; letters to staff are of no patient, and the whole hospital's."""
+    return sa.or_(OutboundMessage.patient_id.is_(None), within_reach(actor, VIEW_MESSAGES))
+
+
+def send_again(actor: Actor, message_id: UUID, *, as_one_of_many: bool = False) -> None:
+    """Have a message sent once more although it may have arrived; raises NotToBeDecided.
+
+    Raises NotFound where its patient is out of reach; as one of many it is sent all the same, and nobody learns whose.
+    """
+    message = _hold(message_id, None if as_one_of_many else actor)
     if not may_be_sent_again(message):
         raise NotToBeDecided
     before = message.state
@@ -49,7 +60,7 @@ def send_again(actor: Actor, message_id: UUID) -> None:
 
 def take_as_delivered(actor: Actor, message_id: UUID) -> None:
     """Say that a message of which nobody knows has arrived, such as after a call; raises NotToBeDecided."""
-    message = _hold(message_id)
+    message = _hold(message_id, actor)
     if message.state is not MessageState.UNKNOWN:
         raise NotToBeDecided
     now = clock.now()
@@ -57,8 +68,15 @@ def take_as_delivered(actor: Actor, message_id: UUID) -> None:
     _decide(actor, message, "message.take_as_delivered", MessageState.UNKNOWN)
 
 
-def _hold(message_id: UUID) -> OutboundMessage:
-    query = sa.select(OutboundMessage).where(OutboundMessage.id == message_id).with_for_update()
+def _hold(message_id: UUID, actor: Actor | None) -> OutboundMessage:
+    query = (
+        sa.select(OutboundMessage)
+        .outerjoin(Patient, Patient.id == OutboundMessage.patient_id)
+        .where(OutboundMessage.id == message_id)
+        .with_for_update(of=OutboundMessage)
+    )
+    if actor is not None:
+        query = query.where(message_in_reach(actor))
     message = db.session.scalars(query).one_or_none()
     if message is None:
         raise NotFound

@@ -18,6 +18,7 @@ from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.appointments.models import Appointment, AppointmentStatus
 from app.domain.messages.channels import CONSOLE, Console, Letter, Outcome, Smtp, Transport
+from app.domain.messages.kept_links import open_links
 from app.domain.messages.models import Channel, MessageEvent, MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
 from app.domain.messages.rules import CLAIM, pause_after
@@ -170,12 +171,13 @@ def _pass_the_point_of_no_return(message_id: UUID) -> None:
 
 
 def _letter(message: OutboundMessage) -> Letter:
+    about = message.key, message.appointment_id
     return Letter(
         message.key,
         bound_hospital().code,
         message.recipient,
-        message.subject,
-        message.body,
+        open_links(message.subject, *about),
+        open_links(message.body, *about),
         reference=str(message.id),
         locale=message.locale,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ from app.domain.messages.ways import present_settings
 MOST = 10
 LONGEST_ENDPOINT = 1000
 POINT_BYTES, SECRET_BYTES = 65, 16
+LETTERS = re.compile(r"[A-Za-z0-9_-]{1,200}={0,2}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def switch_on(
 
     Raises RefusedAddress or InvalidValue for what no browser would say.
     """
-    if len(endpoint) > LONGEST_ENDPOINT:
+    if len(endpoint) > LONGEST_ENDPOINT or not endpoint.isascii():
         raise InvalidValue
     check_url(endpoint, allow_private=present_settings().private_gateways)
     _check_keys(p256dh, auth)
@@ -124,7 +126,7 @@ def _check_keys(p256dh: str, auth: str) -> None:
 
 
 def _decoded(text: str) -> bytes | None:
-    if len(text) > 200:
+    if not LETTERS.match(text):
         return None
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

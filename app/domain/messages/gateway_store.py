@@ -97,6 +97,7 @@ def save_channel(
     _check_sender(channel, sender_name)
     if gateway is not None:
         check_gateway(gateway, allow_private=present_settings().private_gateways)
+        _check_credential(credential)
     row = db.session.scalar(sa.select(MessageChannel).where(MessageChannel.channel == channel).with_for_update())
     if (row.version if row else 0) != version:
         raise StaleVersion
@@ -156,6 +157,11 @@ def _check_sender(channel: Channel, name: str) -> None:
     if len(name) > LONGEST_SENDER.get(channel, 0):
         message = _l("At most %(most)s characters.", most=LONGEST_SENDER.get(channel, 0))
         raise InvalidValue(message, field="sender_name")
+
+
+def _check_credential(credential: str) -> None:
+    if any(ord(letter) < 32 or ord(letter) > 255 for letter in credential):
+        raise InvalidValue(_l("There is a character that cannot be sent."), field="credential")
 
 
 def _sender_of_mail(mail_from: str, name: str) -> str:

@@ -21,8 +21,13 @@ from app.domain.messages.sms import count_sms
 TIMEOUT_SECONDS = 15.0
 NAMES = ("to", "text", "sender", "reference", "hospital", "credential")
 NAMED = re.compile(r"\{(" + "|".join(NAMES) + r")\}")
+SAMPLE = {name: f"of-{name}-here" for name in NAMES}
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}\Z")
 REFUSED_SESSION = frozenset({401, 403, 404, 405, 407, 408, 425, 429, 503})  # nothing was accepted, nor is it its fault
+
+
+class UnfitRequest(ValueError):
+    """A request that cannot be written as it is set; it says where, and never what was to stand there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,10 @@ class HttpSms:
 
     def send(self, letter: Letter, commit: Callable[[], None]) -> Outcome:
         """Send one text message; before its request is sent nothing can have been accepted."""
-        request = compose(self._gateway, self._facts(letter))
+        try:
+            request = compose(self._gateway, self._facts(letter))
+        except UnfitRequest as error:
+            return Outcome(MessageState.QUEUED, error=f"the request cannot be written: {error}")
         try:
             connection = connect(self._gateway.url, allow_private=self._allow_private, timeout=TIMEOUT_SECONDS)
         except (RefusedAddress, OSError) as error:
@@ -88,17 +96,20 @@ class HttpSms:
 
 
 def compose(gateway: GatewaySettings, facts: Mapping[str, str]) -> Request:
-    """Write the request: what is put in stays a value, whatever letters it holds."""
+    """Write the request: what is put in stays a value, whatever letters it holds; raises UnfitRequest."""
     parts = check_url(gateway.url, allow_private=True)  # whether it may go there is asked where it is connected
     query = [(name, _fill(value, facts)) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
     headers = {name: _fill(value, facts) for name, value in gateway.headers.items()}
+    for name, value in headers.items():
+        if not _is_header(value):
+            raise UnfitRequest(name)
     headers.setdefault("User-Agent", "Vien")
     if gateway.method == "GET":
         query += [(name, _fill(value, facts)) for name, value in _form_of(gateway.body)]
         return Request(target_of(parts._replace(query=urlencode(query))), headers, None)
     if gateway.kind == "json":
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        body = json.dumps(_fill_all(json.loads(gateway.body), facts), ensure_ascii=False).encode()
+        body = _fill_json(gateway.body, facts)
     else:
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
         body = urlencode([(name, _fill(value, facts)) for name, value in _form_of(gateway.body)]).encode()
@@ -112,15 +123,15 @@ def check_gateway(gateway: GatewaySettings, *, allow_private: bool) -> None:
     except RefusedAddress as error:
         raise InvalidValue(error.message, field="url") from None
     for name, value in gateway.headers.items():
-        if not HEADER_NAME.match(name) or any(ord(letter) < 32 or ord(letter) > 255 for letter in value):
+        if not HEADER_NAME.match(name) or not _is_header(value):
             raise InvalidValue(_l("Write each header as a line of its own, such as “Authorization: Key {credential}”."),
                                field="headers")  # fmt: skip
     if gateway.kind == "json" and gateway.method != "GET":
         try:
-            json.loads(gateway.body)
-        except ValueError:
+            _fill_json(gateway.body, SAMPLE)
+        except UnfitRequest:
             raise InvalidValue(_l("The body is not JSON."), field="body") from None
-    if not {"to", "text"} <= set(NAMED.findall(gateway.body + gateway.url)):
+    if not _carries(gateway):
         raise InvalidValue(_l("The request must name {to} and {text} somewhere."), field="body")
 
 
@@ -136,6 +147,17 @@ def find_in(said: Any, path: str) -> str | None:
     return _short(str(said)) if isinstance(said, str | int) and not isinstance(said, bool) else None
 
 
+def _carries(gateway: GatewaySettings) -> bool:
+    """Tell whether number and text arrive: a name in a path, or in place of a field's, is never filled in."""
+    request = compose(gateway, SAMPLE)
+    sent = request.target.encode() + (request.body or b"")
+    return all(SAMPLE[name].encode() in sent for name in ("to", "text"))
+
+
+def _is_header(value: str) -> bool:
+    return not any(ord(letter) < 32 or ord(letter) > 255 for letter in value)
+
+
 def _refused(status: int) -> Outcome:
     if status in REFUSED_SESSION or 300 <= status < 400:
         return Outcome(MessageState.QUEUED, error=f"refused for now: {status}")
@@ -147,8 +169,15 @@ def _refused(status: int) -> Outcome:
 def _parse(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+def _fill_json(body: str, facts: Mapping[str, str]) -> bytes:
+    try:
+        return json.dumps(_fill_all(json.loads(body), facts), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise UnfitRequest("body") from None
 
 
 def _fill_all(value: Any, facts: Mapping[str, str]) -> Any:

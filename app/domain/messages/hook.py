@@ -24,7 +24,7 @@ from app.domain.messages.reports import REPORTED
 
 TOLERANCE_SECONDS = 300
 SCHEME = "v1="
-LONGEST = 2000
+LONGEST_ID, LONGEST = 200, 2000
 
 
 class NotSigned(VienError):
@@ -71,21 +71,28 @@ def read_call(body: bytes) -> Delivery | Reply:
     """Read a signed call; raises InvalidValue."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidValue from None
     if not isinstance(said, dict):
         raise InvalidValue
     if said.get("event") == "reply":
-        provider_id, sender, text = (_text(said, name) for name in ("id", "from", "text"))
+        provider_id, sender, text = _id(said), _text(said, "from"), _text(said, "text")
         if not provider_id or not sender:
             raise InvalidValue
         return Reply(provider_id, sender, text or "")
     if said.get("event") == "delivery" and said.get("state") in REPORTED:
-        provider_id, reference = _text(said, "id"), parse_id(_text(said, "reference") or "")
+        provider_id, reference = _id(said), parse_id(_text(said, "reference") or "")
         if not provider_id and reference is None:
             raise InvalidValue
         return Delivery(provider_id, reference, REPORTED[said["state"]], _time(said), _text(said, "error"))
     raise InvalidValue
+
+
+def _id(said: dict[str, Any]) -> str | None:
+    found = _text(said, "id")
+    if found is not None and len(found) > LONGEST_ID:
+        raise InvalidValue  # what reports are known by stands in an index, which takes no more
+    return found
 
 
 def _text(said: dict[str, Any], name: str) -> str | None:
@@ -94,7 +101,7 @@ def _text(said: dict[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > LONGEST:
         raise InvalidValue
-    return str(value).replace("\x00", "")
+    return str(value).replace("\x00", "").encode(errors="replace").decode()  # JSON can name half a letter
 
 
 def _time(said: dict[str, Any]) -> datetime | None:

@@ -16,11 +16,10 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import NotFound
 from app.domain.access.fields import EMAIL, PHONE, may_read
-from app.domain.access.reach import within_reach
 from app.domain.audit.operations import record_access
-from app.domain.identity.permissions import VIEW_MESSAGES
 from app.domain.messages import template_kinds
-from app.domain.messages.decisions import may_be_sent_again
+from app.domain.messages.decisions import may_be_sent_again, message_in_reach
+from app.domain.messages.kept_links import hide_links
 from app.domain.messages.models import Channel, MessageEvent, MessageState, OutboundMessage
 from app.domain.paging import Page, offset_of
 from app.domain.patients.models import Patient
@@ -51,6 +50,7 @@ class Opened:
     patient_code: str | None
     patient_name: str | None
     recipient: str
+    subject: str
     body: str | None
     events: Sequence[MessageEvent]
     may_send_again: bool
@@ -102,7 +102,7 @@ def open_message(actor: Actor, message_id: UUID) -> Opened:
     query = (
         sa.select(OutboundMessage, Patient.code, Patient.full_name)
         .outerjoin(Patient, Patient.id == OutboundMessage.patient_id)
-        .where(OutboundMessage.id == message_id, _in_reach(actor))
+        .where(OutboundMessage.id == message_id, message_in_reach(actor))
     )
     found = db.session.execute(query).one_or_none()
     if found is None:
@@ -124,7 +124,8 @@ def open_message(actor: Actor, message_id: UUID) -> Opened:
         found.code,
         found.full_name,
         recipient_for(actor, message.channel, message.recipient),
-        message.body if is_open else None,
+        hide_links(message.subject),
+        hide_links(message.body) if is_open else None,
         events,
         may_be_sent_again(message),
     )
@@ -179,7 +180,7 @@ def mask(recipient: str) -> str:
 
 def _conditions(actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     message = OutboundMessage
-    found: list[sa.ColumnElement[bool]] = [_in_reach(actor)]
+    found: list[sa.ColumnElement[bool]] = [message_in_reach(actor)]
     if wanted.state is not None:
         found.append(message.state == wanted.state)
     if wanted.channel is not None:
@@ -191,11 +192,6 @@ def _conditions(actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(message.created_at < wanted.until)
     return found
-
-
-def _in_reach(actor: Actor) -> sa.ColumnElement[bool]:
-    """Letters to staff are of no patient, and the whole hospital's."""
-    return sa.or_(OutboundMessage.patient_id.is_(None), within_reach(actor, VIEW_MESSAGES))
 
 
 def _count_of(*states: MessageState) -> sa.ColumnElement[int]:

@@ -15,6 +15,7 @@ from app.core.db import db
 from app.core.ids import new_id
 from app.domain.appointments.models import Appointment
 from app.domain.identity.models import PatientUser
+from app.domain.messages.kept_links import keep_links
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
 from app.domain.messages.reminding import MessagePreference
 from app.domain.messages.templates import LOCALES, Wording, facts_of_visit, write
@@ -85,7 +86,8 @@ def queue_messages(drafts: Sequence[Draft], *, created_by: UUID | None = None) -
     for draft in drafts:
         locale = draft.locale if draft.locale in LOCALES else choose_locale(draft.patient.id)
         known = facts_of_visit(hospital, draft.appointment, draft.patient) if draft.appointment else {}
-        words = wording.render(draft.template, locale, draft.channel, known | dict(draft.facts))
+        facts = known | dict(draft.facts)
+        words = wording.render(draft.template, locale, draft.channel, facts)
         rows["id"].append(new_id())
         rows["key"].append(draft.key)
         rows["channel"].append(draft.channel.value)
@@ -96,8 +98,8 @@ def queue_messages(drafts: Sequence[Draft], *, created_by: UUID | None = None) -
         rows["appointment_id"].append(draft.appointment.id if draft.appointment else None)
         rows["reminder_rule"].append(draft.rule)
         rows["segments"].append(words.segments)
-        rows["subject"].append(words.subject)
-        rows["body"].append(words.body)
+        rows["subject"].append(keep_links(words.subject, facts))
+        rows["body"].append(keep_links(words.body, facts))
     once = {"moment": moment, "by": created_by, "queued": MessageState.QUEUED.value}
     written = db.session.execute(_WRITE, rows | once, bind_arguments={"mapper": OutboundMessage})
     return set(written.scalars())

@@ -27,6 +27,7 @@ from app.core.logging import get_logger
 from app.core.queue import enqueue
 from app.domain.appointments.answering import call_off_visit, confirm_visit
 from app.domain.appointments.models import Appointment, AppointmentStatus, ConfirmedVia
+from app.domain.audit.models import AuditEntry
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
 from app.domain.messages.operations import Draft, queue_messages
 from app.domain.messages.reminding import MessageReply, ReplyMeaning
@@ -40,6 +41,7 @@ log = get_logger(__name__)
 ACTOR = system_actor("sms reply")
 # What was sent before this is no longer what somebody answers.
 WITHIN = timedelta(days=10)
+RESCHEDULED = "appointment.reschedule"
 ANSWERED_BY = (REMINDER, CONFIRMATION, MOVED)
 LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED, MessageState.UNKNOWN)
 _WORD = re.compile(r"[a-z0-9]+")
@@ -145,11 +147,11 @@ def _find_asked(sender: str) -> Sequence[Asked]:
 
 
 def _was_moved_since(one: Asked) -> bool:
-    """Tell whether the patient was told of another time by another way than the message that is answered."""
-    moved = sa.select(OutboundMessage.id).where(
-        OutboundMessage.appointment_id == one.appointment.id,
-        OutboundMessage.template == MOVED,
-        OutboundMessage.created_at > one.message.created_at,
+    """Tell whether the visit has another time than the message that is answered says, told of or not."""
+    moved = sa.select(AuditEntry.id).where(
+        AuditEntry.subject_id == one.appointment.id,
+        AuditEntry.action == RESCHEDULED,
+        AuditEntry.at > one.message.created_at,
     )
     return db.session.execute(moved.limit(1)).first() is not None
 

@@ -64,6 +64,7 @@ _ERRORS: tuple[tuple[str, Text], ...] = (
     ("refused for now", _l("The provider takes nothing at the moment.")),
     ("session refused", _l("The provider takes nothing at the moment.")),
     ("no answer", _l("The provider did not answer; it may have taken the message.")),
+    ("the request cannot", _l("The settings of the gateway make no request that can be sent.")),
     ("the gateway broke", _l("The provider had a fault; it may have taken the message.")),
     ("the answer does not say", _l("The provider's answer does not say whether it took the message.")),
     ("restored from a backup", _l("The hospital was restored from a backup.")),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.actor import Actor
+from app.core.database_clock import moment, read_now
 from app.core.db import db
 from app.core.errors import InvalidValue, NotFound
 from app.domain.access.reach import authorise
@@ -60,6 +61,7 @@ def look_up_offer(actor: Actor, offer_id: UUID) -> AskedOffer:
             SlotOffer.starts_at,
             SlotOffer.expires_at,
             SlotOffer.state,
+            (SlotOffer.expires_at > moment()).label("in_time"),
             Appointment.starts_at.label("present"),
         )
         .join(WaitingEntry, WaitingEntry.id == SlotOffer.entry_id)
@@ -69,7 +71,7 @@ def look_up_offer(actor: Actor, offer_id: UUID) -> AskedOffer:
     if row is None:
         raise NotFound
     record_access(actor, "offer.by_link", subject_type="slot_offer", subject_id=row.id, patient_ids=[row.patient_id])
-    return AskedOffer(row.id, row.starts_at, row.expires_at, _state(row.state, row.expires_at), row.present)
+    return AskedOffer(row.id, row.starts_at, row.expires_at, _state(row.state, row.in_time), row.present)
 
 
 def accept_offer(actor: Actor, offer_id: UUID, *, via: BookedVia = BookedVia.PATIENT_PORTAL) -> Appointment:
@@ -158,14 +160,14 @@ def _hold_open(offer_id: UUID, may_be: OfferState | None = None) -> SlotOffer:
         raise OfferAnswered
     if offer.state is OfferState.WITHDRAWN:
         raise OfferGone
-    if offer.state is OfferState.EXPIRED or offer.expires_at <= clock.now():
+    if offer.state is OfferState.EXPIRED or offer.expires_at <= read_now(SlotOffer):
         raise OfferOver
     return offer
 
 
-def _state(state: OfferState, expires_at: datetime) -> Offered:
+def _state(state: OfferState, in_time: bool) -> Offered:
     if state is OfferState.OPEN:
-        return Offered.OPEN if expires_at > clock.now() else Offered.OVER
+        return Offered.OPEN if in_time else Offered.OVER
     return {
         OfferState.ACCEPTED: Offered.ACCEPTED,
         OfferState.DECLINED: Offered.DECLINED,

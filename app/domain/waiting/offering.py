@@ -1,7 +1,8 @@
 """Offering freed times to those who wait: one at a time, in the order in which they asked, each until a deadline.
 
 Everything is derived from the rows: a worker that dies leaves a freed time that the next one takes up. An open offer
-holds its time (`slot_is_held` in the database); its message stands in the ledger with it, or neither does.
+holds its time (`slot_is_held` in the database) and is over by the database's clock; its message stands in the ledger
+with it, or neither does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from app.core import clock
 from app.core.actor import system_actor
 from app.core.after_commit import after_commit
+from app.core.database_clock import moment, read_now
 from app.core.db import db
 from app.core.queue import enqueue
 from app.domain.appointments.models import Appointment, AppointmentStatus
@@ -38,7 +40,7 @@ MOST_ASKED = 500
 
 def have_offers_to_make() -> bool:
     """Where an offer's deadline has passed, or a freed time is held for nobody outside the quiet hours."""
-    late = sa.select(SlotOffer.id).where(SlotOffer.state == OfferState.OPEN, SlotOffer.expires_at <= clock.now())
+    late = sa.select(SlotOffer.id).where(SlotOffer.state == OfferState.OPEN, SlotOffer.expires_at <= moment())
     held = sa.exists().where(SlotOffer.freed_slot_id == FreedSlot.id, SlotOffer.state == OfferState.OPEN)
     free = sa.select(FreedSlot.id).where(FreedSlot.settled_at.is_(None), ~held)
     is_late, is_free = db.session.execute(sa.select(late.exists(), free.exists())).one()
@@ -47,11 +49,10 @@ def have_offers_to_make() -> bool:
 
 def end_late_offers() -> int:
     """Let offers whose deadline has passed be over, so that their times are free for the next; return how many."""
-    now = clock.now()
     ended = db.session.execute(
         sa.update(SlotOffer)
-        .where(SlotOffer.state == OfferState.OPEN, SlotOffer.expires_at <= now)
-        .values(state=OfferState.EXPIRED, updated_at=now)
+        .where(SlotOffer.state == OfferState.OPEN, SlotOffer.expires_at <= moment())
+        .values(state=OfferState.EXPIRED, updated_at=moment())
         .returning(SlotOffer.id, SlotOffer.patient_id)
         .execution_options(synchronize_session=False)
     ).all()
@@ -85,7 +86,7 @@ def offer_freed_times(limit: int = AT_ONCE) -> int:
 
 
 def _offer(freed: FreedSlot, settings: ReminderSettings) -> None:
-    now = clock.now()
+    now = read_now(SlotOffer)
     if freed.starts_at <= now + timedelta(minutes=settings.offer_ahead_minutes):
         _settle(freed, FreedOutcome.PAST)
         return

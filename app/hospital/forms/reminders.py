@@ -10,7 +10,7 @@ from app.core.i18n import _l
 from app.domain.messages.reminder_settings import ReminderSettings
 from app.web.forms import Form
 
-TIME = Regexp(r"^([01]\d|2[0-3]):[0-5]\d$", message=_l("Enter a time such as 07:30."))
+TIME = Regexp(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", message=_l("Enter a time such as 07:30."))
 UNITS = {"days": 1440, "hours": 60, "minutes": 1}
 
 
@@ -49,7 +49,8 @@ class ReminderSettingsForm(Form):
 
     @property
     def version_number(self) -> int:
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        typed = self.version.data or ""
+        return int(typed) if typed.isdecimal() and len(typed) < 10 else -1
 
     @property
     def settings(self) -> ReminderSettings:

@@ -19,6 +19,7 @@ from app.domain.messages.gateway_store import find_channel, find_sms, hook_secre
 from app.domain.messages.models import Channel, MessageEvent, MessageState, MessageTemplate, OutboundMessage
 from app.domain.messages.operations import queue_message
 from app.domain.messages.template_kinds import CONFIRMATION
+from app.domain.patients.models import Confidentiality
 from tests.factories import make_appointment, make_patient
 from tests.support.queries import count_queries
 
@@ -220,3 +221,19 @@ def test_a_gateway_that_could_not_work_or_lies_inside_is_refused_with_what_was_t
     assert "AN BINH" in answer.get_data(as_text=True) or "sms-sender_name" in wrong
     with bound(alpha):
         assert find_channel(Channel.SMS) is None
+
+
+def test_nobody_decides_about_a_message_whose_patient_they_may_not_see(
+    bound: Any, sign_in_staff: Callable[..., Any], alpha: str
+) -> None:
+    with bound(alpha):
+        patient = make_patient(confidentiality=Confidentiality.RESTRICTED)
+        message_id = write_message(MessageState.UNKNOWN, patient_id=patient.id)
+    browser = sign_in_staff(alpha, "administrator")
+    url = f"{BASE}/{message_id}"
+    assert browser.get(url).status_code == 404
+    for act in ("send-again", "delivered"):
+        assert browser.submit(f"{url}/{act}", page=f"{BASE}/channels").status_code == 404
+    with bound(alpha):
+        assert db.session.get_one(OutboundMessage, message_id).state is MessageState.UNKNOWN
+        assert acts() == []

@@ -62,7 +62,15 @@ def test_an_administrator_changes_the_rules_and_what_is_booked_follows(bound, al
     assert browser.submit(f"{url}/{two_hours}/remove", page=url).status_code == 404
     settings = {"quiet_from": "21:00", "quiet_until": "08:00", "offer_minutes": "45", "offer_ahead_minutes": "90"}
     version = {"version": _version(browser, url)}
-    for wrong in ({"quiet_until": ""}, {"quiet_from": "9pm"}, {"offer_minutes": "1"}, {"quiet_until": "20:59"}):
+    for wrong in (
+        {"quiet_until": ""},
+        {"quiet_from": "9pm"},
+        {"offer_minutes": "1"},
+        {"quiet_until": "20:59"},
+        {"quiet_from": "2٣:00"},
+        {"version": "9" * 5000},
+        {"version": "²"},
+    ):
         assert browser.submit(f"{url}/settings", settings | version | wrong, page=url).status_code == 422
     assert browser.submit(f"{url}/settings", settings | version, page=url).status_code == 303
     assert browser.submit(f"{url}/settings", settings | version, page=url).status_code == 422  # somebody was faster

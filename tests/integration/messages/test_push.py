@@ -179,6 +179,9 @@ def test_nobody_switches_off_anothers_browser_and_no_nonsense_is_kept(
         (kept,) = [each.id for each in subscriptions()]
     assert other.submit(f"{OFF}?device={kept}", page=ACCOUNT).status_code == 404
     other.submit(OFF, {"endpoint": good["endpoint"]}, page=ACCOUNT)
+    odd = [{"p256dh": good["p256dh"] + "\0" * 4}, {"auth": "é" + good["auth"]}, {"endpoint": f"{good['endpoint']}?đ"}]
+    for wrong in odd:
+        assert one.submit(ON, good | wrong, page=ACCOUNT).status_code == 303
     for wrong in ({"p256dh": "AAAA"}, {"auth": ""}, {"endpoint": "javascript:alert(1)"}, {"p256dh": _text(b"\4" * 65)}):
         one.submit(ON, good | wrong, page=ACCOUNT)
     settings = app.extensions["settings"].model_copy(update={"private_gateways": False})

@@ -14,7 +14,7 @@ from app.domain.appointments.moving import reschedule_appointment
 from app.domain.messages.models import Channel, MessageState, OutboundMessage
 from app.domain.messages.operations import queue_message
 from app.domain.messages.reminders import link_facts
-from app.domain.messages.reminding import MessageReply, ReplyMeaning
+from app.domain.messages.reminding import MessagePreference, MessageReply, ReplyMeaning
 from app.domain.messages.replies import handle_reply
 from app.domain.patients.models import Patient
 from tests.factories import make_appointment, make_patient
@@ -107,3 +107,15 @@ def test_an_answer_to_a_message_about_the_old_time_says_nothing_about_the_new_on
             assert handle_reply(NUMBER, "1", "sms:1") is ReplyMeaning.NONE
         db.session.refresh(visit)
         assert visit.confirmed_at is None
+
+
+def test_who_wants_no_news_of_moves_cancels_no_new_time_by_answering_the_old_one(bound, alpha: str) -> None:
+    with bound(alpha):
+        visit = remind()
+        muted = MessagePreference(patient_id=visit.patient_id, channels=[], muted=["confirmation"])
+        db.session.add(muted)
+        db.session.flush()
+        reschedule_appointment(ACTOR, visit.id, doctor_id=visit.doctor_id, starts_at=morning(5), version=1)
+        assert handle_reply(NUMBER, "2", "sms:1") is ReplyMeaning.NONE
+        db.session.refresh(visit)
+        assert (visit.status, visit.starts_at) == (AppointmentStatus.BOOKED, morning(5))

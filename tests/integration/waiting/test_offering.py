@@ -21,8 +21,10 @@ from app.domain.appointments.errors import SlotTaken
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia
 from app.domain.appointments.moving import reschedule_appointment
 from app.domain.appointments.operations import book_appointment, cancel_appointment
+from app.domain.messages.answer_links import offer_link
+from app.domain.messages.answer_tokens import LinkExpired, read_link
 from app.domain.messages.models import MessageState, OutboundMessage
-from app.domain.waiting.answering import accept_offer, decline_offer
+from app.domain.waiting.answering import Offered, accept_offer, decline_offer, look_up_offer
 from app.domain.waiting.asking import Asked, ask_for_earlier, ask_for_visit, leave_list
 from app.domain.waiting.errors import OfferAnswered, OfferGone, OfferOver
 from app.domain.waiting.models import FreedOutcome, FreedSlot, OfferState, SlotOffer, WaitingEntry, WaitingState
@@ -275,3 +277,42 @@ def test_a_moved_visit_gives_its_time_to_those_who_wait(bound, alpha: str) -> No
         assert (moved.starts_at, moved.code) == (morning(4), soon.code)
         offer_freed_times()
         assert [(one.patient_id, one.starts_at) for one in offers()] == [(later.patient_id, morning(2))]
+
+
+def offer_one() -> UUID:
+    """Free a time for somebody who waits, and return its offer."""
+    doctor = doctor_at_work()
+    soon, later = book(doctor, morning(2)), book(doctor, morning(9))
+    ask_for_earlier(ACTOR, later.id, wish())
+    cancel(soon)
+    offer_freed_times()
+    return offers()[0].id
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=5), timedelta(hours=-5)])
+def test_a_process_whose_clock_is_wrong_neither_ends_an_offer_nor_lengthens_it(
+    bound, alpha: str, monkeypatch: pytest.MonkeyPatch, apart: timedelta
+) -> None:
+    right = clock.now
+    with monkeypatch.context() as wrong:
+        wrong.setattr(clock, "now", lambda: right() + apart)
+        with bound(alpha):
+            offer_id = offer_one()
+            (offer,) = offers()
+            assert right() + timedelta(minutes=55) < offer.expires_at < right() + timedelta(minutes=65)
+            link = read_link(offer_link(offer.id, offer.expires_at).rpartition("/")[2])
+            assert link.id == offer_id
+            assert not have_offers_to_make()
+            assert end_late_offers() == 0
+            assert look_up_offer(ACTOR, offer_id).state is Offered.OPEN
+        with bound(alpha):
+            db.session.execute(sa.update(SlotOffer).values(expires_at=right() - timedelta(seconds=1)))
+        with bound(alpha):
+            assert have_offers_to_make()
+            assert look_up_offer(ACTOR, offer_id).state is Offered.OVER
+            with pytest.raises(OfferOver):
+                accept_offer(ACTOR, offer_id)
+        with bound(alpha):
+            with pytest.raises(LinkExpired):
+                read_link(offer_link(offer_id, right() - timedelta(minutes=2)).rpartition("/")[2])
+            assert end_late_offers() == 1

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
+from contextlib import closing, suppress
+from http.client import HTTPException
 from ipaddress import ip_address
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -42,6 +46,7 @@ def test_public_addresses_are_let_through(address: str) -> None:
         ),
         *("https://sms.example.vn:99999/", "https://sms.example.vn/a b", "https://sms.example.vn/\r\nX: y"),
         *("https://localhost/", "https://redis/", "https://db.internal/", "https://127.1/", "https://2130706433/"),
+        "https://sms.example.vn/gửi",
     ],
 )
 def test_addresses_that_are_odd_or_inside_are_refused(url: str) -> None:
@@ -65,3 +70,24 @@ def test_a_name_that_leads_inside_is_refused_whatever_else_it_answers(monkeypatc
 
 def test_where_private_places_are_allowed_any_host_of_the_web_is_written_to() -> None:
     assert check_url("http://127.0.0.1:8025/send", allow_private=True).port == 8025
+
+
+def test_who_answers_without_end_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "LONGEST_EXCHANGE_SECONDS", 0.2)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        peer, _ = server.accept()
+        with peer, suppress(OSError):
+            peer.sendall(b"HTTP/1.1 200 OK\r\nX-Still-Here: ")
+            while True:  # until nobody listens
+                peer.sendall(b".")
+                time.sleep(0.01)
+
+    thread = Thread(target=drip, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+    connection = connect(url, allow_private=True, timeout=60)
+    with closing(server), closing(connection), pytest.raises((OSError, HTTPException)):
+        outbound.exchange(connection, "GET", "/", {}, None)
+    thread.join()
