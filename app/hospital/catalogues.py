@@ -174,7 +174,7 @@ def _list(pages: Pages, form: EntryForm) -> Response:
         "hospital/catalogues/index.html",
         pages=pages,
         form=form,
-        fields=_fields(form),
+        fields=[field for field in _fields(form) if field.name != "closed"],
         rows=list_entries(pages.catalogue),
         has_errors=bool(form.errors),
         status=422 if form.errors else 200,

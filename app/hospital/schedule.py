@@ -19,7 +19,7 @@ from app.domain.appointments.grid import FreePlace, read_grid
 from app.domain.appointments.queries import list_departments, list_doctors
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS, VIEW_APPOINTMENTS
 from app.domain.patients.finding import search_patients
-from app.domain.patients.queries import open_patient
+from app.domain.patients.queries import PatientRow, open_patient
 from app.hospital import hospital
 from app.hospital.times import read_slot
 from app.web.menu import declare_menu
@@ -44,7 +44,6 @@ def schedule_index() -> Response:
     is_week = request.args.get("view") == "week" and doctor_id is not None
     first = day - timedelta(days=day.weekday()) if is_week else day
     days = [first + timedelta(days=number) for number in range(WEEK if is_week else 1)]
-    patient_id = parse_id(request.args.get("patient", ""))
     return render(
         "hospital/schedule/index.html",
         grid=read_grid(current_actor(), days, department_id=department_id, doctor_id=doctor_id),
@@ -59,7 +58,7 @@ def schedule_index() -> Response:
         typed=request.args.get("day", ""),
         this_day=this_day,
         steps=_steps(day, WEEK if is_week else 1),
-        patient=open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS) if _books(patient_id) else None,
+        patient=_find_patient(),
         address=_address,
         book_at=_book_at,
         has_errors=bool(day_error),
@@ -127,8 +126,12 @@ def _steps(day: date, days: int) -> dict[str, str]:
     }
 
 
-def _books(patient_id: UUID | None) -> bool:
-    return patient_id is not None and current_actor().may(BOOK_FOR_PATIENTS.code)
+def _find_patient() -> PatientRow | None:
+    """Return the patient for whom a time is looked for, if the page is about one and the person books."""
+    patient_id = parse_id(request.args.get("patient", ""))
+    if patient_id is None or not current_actor().may(BOOK_FOR_PATIENTS.code):
+        return None
+    return open_patient(current_actor(), patient_id, permission=BOOK_FOR_PATIENTS)
 
 
 def _department(departments: Any) -> UUID | None:
