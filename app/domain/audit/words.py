@@ -222,6 +222,7 @@ WHOLE: dict[str, Text] = {
     "log.search": _l("Searched the log"),
     "message.own": _l("Patient's own messages"),
     "message.send_again": _l("Had a message sent again"),
+    "message.test": _l("Sent a test message"),
     "message.take_as_delivered": _l("Took a message as delivered"),
     "message_channel.change": _l("Changed how a channel of messages is used"),
     "message_channel.renew_secret": _l("Made a new secret for the reports of the SMS gateway"),

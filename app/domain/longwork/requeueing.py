@@ -23,6 +23,7 @@ from app.domain.longwork.performing import Work
 from app.domain.messages.decisions import NotToBeDecided, may_be_sent_again, send_again
 from app.domain.messages.models import MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
+from app.domain.messages.template_kinds import TEST
 
 MESSAGES = "messages.requeue"
 BATCH = 100
@@ -85,6 +86,7 @@ def _failed(since: date, until: date) -> sa.ColumnElement[bool]:
         OutboundMessage.created_at < ends,
         OutboundMessage.state == MessageState.FAILED,
         OutboundMessage.body != "",
+        OutboundMessage.template != TEST,
         OutboundMessage.error.is_distinct_from(NOT_STANDING),
         sa.or_(OutboundMessage.appointment_id.is_(None), stands.exists()),
     )

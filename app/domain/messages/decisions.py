@@ -18,6 +18,7 @@ from app.domain.audit.operations import record_change
 from app.domain.identity.permissions import VIEW_MESSAGES
 from app.domain.messages.models import MessageEvent, MessageState, OutboundMessage
 from app.domain.messages.operations import NOT_STANDING
+from app.domain.messages.template_kinds import TEST
 from app.domain.patients.models import Patient
 from app.tenancy.binding import bound_hospital
 
@@ -32,9 +33,8 @@ class NotToBeDecided(Conflict):
 
 def may_be_sent_again(message: OutboundMessage) -> bool:
     """Tell whether a person may have a message sent once more: it has its words, and what it is about stands."""
-    return (
-        message.state in SENT_AGAIN_FROM and bool(message.body and message.recipient) and message.error != NOT_STANDING
-    )
+    kept = bool(message.body and message.recipient) and message.template != TEST  # of those a new one is sent
+    return kept and message.state in SENT_AGAIN_FROM and message.error != NOT_STANDING
 
 
 def message_in_reach(actor: Actor) -> sa.ColumnElement[bool]:

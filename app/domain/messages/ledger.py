@@ -118,7 +118,7 @@ def open_message(actor: Actor, message_id: UUID) -> Opened:
         record_access(
             actor, "message.view", subject_type="message", subject_id=message_id, patient_ids=[message.patient_id]
         )
-    is_open = template_kinds.find_kind(message.template) is not None
+    is_open = template_kinds.find_kind(message.template) is not None or message.template == template_kinds.TEST
     return Opened(
         message,
         found.code,
@@ -149,7 +149,7 @@ def summarise_months(months: int = MONTHS) -> Sequence[MonthRow]:
             _sum_of(message.segments),
             _sum_of(message.cost),
         )
-        .where(message.created_at >= first.replace(year=year, month=month + 1))
+        .where(message.created_at >= first.replace(year=year, month=month + 1), message.template != template_kinds.TEST)
         .group_by(local, message.channel)
         .order_by(local.desc(), message.channel)
     )
@@ -158,8 +158,12 @@ def summarise_months(months: int = MONTHS) -> Sequence[MonthRow]:
 
 def count_unknown() -> int:
     """Return of how many messages nobody knows, which wait for a person's decision."""
-    query = sa.select(sa.func.count()).select_from(OutboundMessage)
-    return db.session.scalar(query.where(OutboundMessage.state == MessageState.UNKNOWN)) or 0
+    query = (
+        sa.select(sa.func.count())
+        .select_from(OutboundMessage)
+        .where(OutboundMessage.state == MessageState.UNKNOWN, OutboundMessage.template != template_kinds.TEST)
+    )
+    return db.session.scalar(query) or 0
 
 
 def recipient_for(actor: Actor, channel: Channel, recipient: str) -> str:

@@ -11,6 +11,7 @@ from app.domain.messages.models import Channel
 
 REMINDER, CONFIRMATION = "reminder", "confirmation"
 MOVED, OFFER = "moved", "slot_offer"
+TEST = "test"  # tries a channel; to nobody whom the hospital treats
 REPLY = {"confirmed": "reply_confirmed", "cancelled": "reply_cancelled", "unclear": "reply_unclear"}
 SHOWN_CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.PUSH)
 

@@ -36,6 +36,7 @@ SOURCE: dict[str, Text] = {
     "person": _l("Decision"),
 }
 LETTERS: dict[str, Text] = {
+    "test": _l("Test message"),
     "invitation": _l("Invitation"),
     "patient_invitation": _l("Invitation"),
     "password_reset": _l("Link for a new password"),

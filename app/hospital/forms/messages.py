@@ -33,6 +33,15 @@ class ChannelForm(Form):
     version = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
 
+class TestMessageForm(Form):
+    """Where a test message goes."""
+
+    to = StringField(
+        _l("Send a test message to"),
+        validators=[InputRequired(_l("Enter an address.")), Length(max=200, message=TOO_LONG)],
+    )
+
+
 class SmsForm(ChannelForm):
     """How text messages are sent."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,16 @@ from app.core import clock
 from app.core.db import db
 from app.core.ids import new_id
 from app.domain.audit.models import AuditEntry
+from app.domain.messages.decisions import may_be_sent_again
 from app.domain.messages.gateway_store import find_channel, find_sms, hook_secret, open_secret
+from app.domain.messages.ledger import summarise_months
 from app.domain.messages.models import Channel, MessageEvent, MessageState, MessageTemplate, OutboundMessage
 from app.domain.messages.operations import queue_message
 from app.domain.messages.template_kinds import CONFIRMATION
+from app.domain.messages.testing import MOST_AN_HOUR, TooManyTests, send_test
 from app.domain.patients.models import Confidentiality
 from tests.factories import make_appointment, make_patient
+from tests.support.platform import ACTOR
 from tests.support.queries import count_queries
 
 BASE = "/h/alpha/hospital/messages"
@@ -237,3 +242,46 @@ def test_nobody_decides_about_a_message_whose_patient_they_may_not_see(
     with bound(alpha):
         assert db.session.get_one(OutboundMessage, message_id).state is MessageState.UNKNOWN
         assert acts() == []
+
+
+def test_a_channel_is_tried_by_a_marked_message_to_nobody_of_the_hospital(
+    bound: Any, sign_in_staff: Callable[..., Any], alpha: str
+) -> None:
+    browser, desk, page = (
+        sign_in_staff(alpha, "administrator"),
+        sign_in_staff(alpha, "receptionist"),
+        f"{BASE}/channels",
+    )
+    assert desk.submit(f"{page}/email/test", {"email-test-to": "it@example.vn"}, page=BASE).status_code == 403
+    for wrong in ("", "it@", "it@example.vn\nBcc: all@example.vn", "a" * 5000, "it@example.vn\0"):
+        assert browser.submit(f"{page}/email/test", {"email-test-to": wrong}, page=page).status_code == 422
+    assert browser.submit(f"{page}/push/test", {"push-test-to": "1"}, page=page).status_code in (404, 405)
+    assert browser.submit(f"{page}/sms/test", {"sms-test-to": "0912345678"}, page=page).status_code == 422  # no gateway
+    assert browser.submit(f"{page}/email/test", {"email-test-to": "it@example.vn"}, page=page).status_code == 303
+    with bound(alpha):
+        sent = db.session.scalars(sa.select(OutboundMessage)).one()
+        assert (sent.template, sent.recipient, sent.patient_id, sent.appointment_id) == (
+            "test", "it@example.vn", None, None,
+        )  # fmt: skip
+        assert sent.state is MessageState.QUEUED
+        assert "Tin thử" in sent.subject
+        assert acts() == ["message.test"]
+        assert not summarise_months()
+        message_id, sent.state = sent.id, MessageState.FAILED
+        assert not may_be_sent_again(sent)  # a new one is sent, as long as there are not too many
+    assert "Tin thử" in browser.get(f"{BASE}/{message_id}").get_data(as_text=True)
+
+
+def test_only_so_many_test_messages_are_sent_however_many_ask_at_once(app: Any, bound: Any, alpha: str) -> None:
+    def ask(_number: int) -> bool:
+        try:
+            with bound(alpha):
+                send_test(ACTOR, Channel.EMAIL, "it@example.vn", "vi")
+        except TooManyTests:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(ask, range(MOST_AN_HOUR + 4))) == MOST_AN_HOUR
+    with bound(alpha):
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(OutboundMessage)) == MOST_AN_HOUR
