@@ -52,7 +52,8 @@ KEPT = {
 WITHOUT_QUIET_HOURS = """
 INSERT INTO settings (key, value) VALUES ('reminders', '{"quiet_from": "", "quiet_until": ""}') ON CONFLICT DO NOTHING
 """
-VISITED = {"handed_down", "outbox_cursors"}  # a relay looks into every hospital, and hands it settings
+# A relay looks into every hospital and hands it settings; the scheduler has its figures counted.
+VISITED = {"handed_down", "outbox_cursors", "report_refreshes"}
 NAMING = """
 SELECT database_name FROM hospital_databases UNION ALL SELECT database_name FROM retired_databases
 UNION ALL SELECT database_name FROM restore_runs UNION ALL SELECT details::text FROM operation_steps
