@@ -59,7 +59,7 @@ def test_urls_are_kebab_case(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         for segment in rule.rule.strip("/").split("/"):
             if segment and "<" not in segment:
-                assert SEGMENT.match(segment) or segment in ("calendar.ics",), rule.rule
+                assert SEGMENT.match(segment) or segment in ("calendar.ics", "labels.pdf"), rule.rule
 
 
 def test_arguments_of_routes_are_typed(app: Flask) -> None:

@@ -75,7 +75,7 @@ def _released(patient_id: UUID) -> list[sa.ColumnElement[bool]]:
 
 
 def _select() -> sa.Select[Any]:
-    query: sa.Select[Any] = (
+    query: sa.Select[*tuple[Any, ...]] = (
         sa.select(
             LabReport.id,
             LabReport.item_id,
