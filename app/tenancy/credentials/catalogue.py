@@ -60,6 +60,7 @@ MADE_BY_MIGRATIONS = (
     "vien_refresh_report",
     "vien_erase_problems",
     "vien_purge_problems",
+    "vien_erase_documents",
 )
 INSIDE = """
 SELECT 'schema', n.nspname, g.name FROM pg_namespace n CROSS JOIN unnest(%(grantees)s::text[]) g(name)
