@@ -7,10 +7,7 @@ from flask import Flask
 from app.core.permissions import list_permissions, required_by
 from app.domain.identity.permissions import OPERATOR_PRESETS, PATIENT_PERMISSIONS, ROLE_PRESETS
 
-TO_COME: frozenset[str] = frozenset(
-    {
-    }
-)
+TO_COME: frozenset[str] = frozenset({})
 
 
 def test_every_permission_opens_a_route_or_is_named_as_one_to_come(app: Flask) -> None:
