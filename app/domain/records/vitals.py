@@ -101,7 +101,7 @@ def list_vitals(patient_id: UUID, limit: int, *, with_voided: bool = False) -> l
     query = _measurements().where(VitalSigns.patient_id == patient_id)
     if not with_voided:
         query = query.where(VitalSigns.voided_at.is_(None))
-    return list(db.session.execute(query.order_by(VitalSigns.measured_at.desc()).limit(limit)).all())
+    return list(db.session.execute(query.order_by(VitalSigns.measured_at.desc(), VitalSigns.id.desc()).limit(limit)).all())
 
 
 def get_vitals(vitals_id: UUID) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from app.core import clock
 from app.core.db import db
 from app.domain.records.models import Consciousness, VitalSigns
 from tests.integration.hospital.pages import fields_of
@@ -47,7 +48,8 @@ def test_children_have_no_score(alpha, sign_in_staff, visit) -> None:
 def test_the_second_measurement_draws_a_trend_and_a_plot_with_its_table(alpha, sign_in_staff, visit) -> None:
     nurse, patient_id = sign_in_staff(alpha, "nurse"), visit().patient_id
     assert 'class="sparkline"' not in measure(nurse, patient_id, pulse="72")
-    page = measure(nurse, patient_id, pulse="110")
+    with clock.frozen_at(clock.now() + timedelta(minutes=5)):
+        page = measure(nurse, patient_id, pulse="110")
     assert 'class="sparkline"' in page
     assert "Mạch, từ 72 đến 110" in page
     assert 'id="plot-pulse"' in page
