@@ -101,7 +101,8 @@ def list_vitals(patient_id: UUID, limit: int, *, with_voided: bool = False) -> l
     query = _measurements().where(VitalSigns.patient_id == patient_id)
     if not with_voided:
         query = query.where(VitalSigns.voided_at.is_(None))
-    return list(db.session.execute(query.order_by(VitalSigns.measured_at.desc(), VitalSigns.id.desc()).limit(limit)).all())
+    newest_first = query.order_by(VitalSigns.measured_at.desc(), VitalSigns.id.desc())
+    return list(db.session.execute(newest_first.limit(limit)).all())
 
 
 def get_vitals(vitals_id: UUID) -> Any:
