@@ -80,7 +80,7 @@ def add_entry(actor: Actor, catalogue: Catalogue, facts: Mapping[str, Any]) -> A
     """Set up something new; raises InvalidValue, also where its code is taken."""
     values = _checked(catalogue, facts)
     entry = catalogue.model(**values, created_by=actor.id, updated_by=actor.id)
-    _save(entry)
+    _save(entry, {})
     _record(actor, catalogue, "add", entry, {name: [None, _plain(value)] for name, value in values.items()})
     return entry
 
@@ -102,11 +102,7 @@ def change_entry(actor: Actor, catalogue: Catalogue, entry_id: UUID, version: in
     }
     if not changes:
         return entry
-    with db.session.no_autoflush:
-        for name, value in values.items():
-            setattr(entry, name, value)
-        entry.updated_by = actor.id
-    _save(entry)
+    _save(entry, values | {"updated_by": actor.id})
     _record(actor, catalogue, "change", entry, changes)
     return entry
 
@@ -134,9 +130,12 @@ def _checked(catalogue: Catalogue, facts: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _save(entry: Any) -> None:
+def _save(entry: Any, values: Mapping[str, Any]) -> None:
+    """Write values within a savepoint, which begins before them: it flushes what stands already."""
     try:
         with db.session.begin_nested():
+            for name, value in values.items():
+                setattr(entry, name, value)
             db.session.add(entry)
             db.session.flush()
     except IntegrityError as error:
