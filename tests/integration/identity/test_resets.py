@@ -47,7 +47,7 @@ def staff(alpha: str, bound) -> dict[str, Any]:
 
 def letter_in(bound, code: str = "alpha") -> str:
     with bound(code):
-        return db.session.scalars(sa.select(OutboundMessage.body).order_by(OutboundMessage.created_at.desc())).first()
+        return db.session.scalars(sa.select(OutboundMessage.body).order_by(OutboundMessage.id.desc())).first()
 
 
 def link_of(body: str) -> str:

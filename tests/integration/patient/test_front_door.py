@@ -247,7 +247,7 @@ def test_the_beginning_of_a_session_is_written_down(
     with bound(alpha):
         entry = db.session.scalars(sa.select(AuditEntry).where(AuditEntry.action == "session.begin")).one()
         assert (entry.actor_id, entry.subject_id) == (account_id, account_id)
-        sessions = db.session.scalars(sa.select(PatientSession).order_by(PatientSession.created_at)).all()
+        sessions = db.session.scalars(sa.select(PatientSession).order_by(PatientSession.id)).all()
         assert [row.ended_at is None for row in sessions] == [False, True]
 
 
