@@ -14,6 +14,7 @@ from tests.support.authenticator import TOTP_SECRET, code_of, forget_used_codes,
 
 CSRF = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"')
 ID = re.compile(r'\sid="([^"]+)"')
+VARIABLE = re.compile(r'(?:value|nonce|content)="[^"]*"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 BARE_STYLE = re.compile(r"<[^>]+\s(?:style|on[a-z]+)=")
 
 
@@ -55,6 +56,11 @@ class CheckingClient(FlaskClient):
         found = CSRF.search(self.get(page, follow_redirects=True).get_data(as_text=True))
         assert found, f"no form token on {page}"
         return found.group(1)
+
+
+def said_by(response: TestResponse) -> str:
+    """Return what a page says, without what differs from one request to the next: tokens (they hold the time), ids."""
+    return VARIABLE.sub("", response.get_data(as_text=True))
 
 
 def check_page(html: str) -> None:

@@ -120,7 +120,7 @@ def test_an_amendment_makes_version_two_and_exactly_one_is_current(bound, alpha,
     assert _sign(begun, second).status_code == 303
     with bound(alpha):
         versions = db.session.scalars(sa.select(MedicalRecord).order_by(MedicalRecord.number)).all()
-        statuses = db.session.scalars(sa.select(Prescription.status).order_by(Prescription.created_at)).all()
+        statuses = db.session.scalars(sa.select(Prescription.status).order_by(Prescription.id)).all()
         assert [(v.number, v.status, v.is_current) for v in versions] == [
             (1, RecordStatus.AMENDED, False),
             (2, RecordStatus.SIGNED, True),

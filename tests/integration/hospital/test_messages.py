@@ -60,7 +60,7 @@ def write_message(state: MessageState = MessageState.SENT, **facts: Any) -> UUID
 
 
 def acts() -> list[str]:
-    query = sa.select(AuditEntry.action).where(AuditEntry.action.like("message%")).order_by(AuditEntry.at)
+    query = sa.select(AuditEntry.action).where(AuditEntry.action.like("message%")).order_by(AuditEntry.id)
     return list(db.session.scalars(query))
 
 

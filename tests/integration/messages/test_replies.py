@@ -43,7 +43,7 @@ def remind(days: int = 2, phone: str = NUMBER, patient_id: UUID | None = None) -
 
 def answers() -> list[OutboundMessage]:
     query = sa.select(OutboundMessage).where(OutboundMessage.template.startswith("reply_"))
-    return list(db.session.scalars(query.order_by(OutboundMessage.created_at)))
+    return list(db.session.scalars(query.order_by(OutboundMessage.id)))
 
 
 def test_one_confirms_and_two_cancels_once_each_and_is_acknowledged(bound, alpha: str) -> None:

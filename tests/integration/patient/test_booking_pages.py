@@ -227,7 +227,7 @@ def test_a_cancelled_visit_is_free_for_somebody_else(
     assert first.submit(page, {"version": 1, "reason": ""}).status_code == 303
     assert book(second, doctor, slot_in(2)).status_code == 303
     with bound(alpha):
-        states = list(db.session.scalars(sa.select(Appointment.status).order_by(Appointment.created_at)))
+        states = list(db.session.scalars(sa.select(Appointment.status).order_by(Appointment.id)))
         assert states == [AppointmentStatus.CANCELLED, AppointmentStatus.BOOKED]
 
 

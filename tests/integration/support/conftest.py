@@ -39,7 +39,7 @@ def requests_of(app: Flask) -> Callable[[], list[SupportRequest]]:
 
     def read() -> list[SupportRequest]:
         with app.app_context(), unit_of_work():
-            found = list(db.session.scalars(sa.select(SupportRequest).order_by(SupportRequest.asked_at)))
+            found = list(db.session.scalars(sa.select(SupportRequest).order_by(SupportRequest.id)))
             db.session.expunge_all()
             return found
 

@@ -72,7 +72,7 @@ def cancel(visit: Appointment) -> None:
 
 
 def offers(**wanted: Any) -> list[SlotOffer]:
-    query = sa.select(SlotOffer).filter_by(**wanted).order_by(SlotOffer.created_at)
+    query = sa.select(SlotOffer).filter_by(**wanted).order_by(SlotOffer.id)
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
 

@@ -290,7 +290,7 @@ def test_a_patient_chooses_and_may_stop(alpha: str, sign_in_patient: SignIn, bou
         assert not second_factor.has_second_factor(account)
         assert recovery_codes.count_codes(account) == 0, "codes that stand in for nothing open nothing"
         written = sa.select(OutboundMessage.body).where(OutboundMessage.template == "factor_changed")
-        told = db.session.scalars(written.order_by(OutboundMessage.created_at)).all()
+        told = db.session.scalars(written.order_by(OutboundMessage.id)).all()
         assert ["thiết lập ứng dụng xác thực" in told[0], "gỡ ứng dụng xác thực" in told[1]] == [True, True]
 
 

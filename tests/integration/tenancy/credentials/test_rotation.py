@@ -32,7 +32,7 @@ from app.tenancy.cluster import role_exists
 from app.tenancy.credentials import rotation
 from app.tenancy.credentials.errors import NewLoginRefused, ServerAway, SomeFailed
 from app.tenancy.credentials.retirement import drop_due_logins
-from app.tenancy.credentials.rotation import ROTATE_FLEET, ROTATE_HOSPITAL
+from app.tenancy.credentials.rotation import ROTATE_FLEET, ROTATE_HOSPITAL, login_of
 from app.tenancy.engines import connect
 from app.tenancy.errors import HospitalBusy
 from app.tenancy.ledger.leases import give_back, take_hospitals
@@ -277,6 +277,7 @@ def test_a_role_that_is_not_accepted_is_taken_back_and_the_old_one_stays(
         with pytest.raises(NewLoginRefused):
             perform(wanted)
     assert (role_of(alpha), roles_on(platform)) == (old, known)
+    assert not exists(platform, login_of(wanted, get_hospital(alpha).id))
     with unit_of_work():
         retry_operation(ACTOR, wanted, wake=False)
     perform(wanted)
@@ -360,11 +361,11 @@ def place_of(code: str) -> Whereabouts:
 
 
 def roles_on(platform: Platform) -> set[str]:
-    """Return the roles for which one of this platform's databases was opened, and those that open none."""
+    """Return the roles for which this platform's databases were opened, and no others."""
     query = (
         "SELECT rolname FROM pg_roles WHERE rolname LIKE 'vh\\_%%' AND (SELECT bool_and(d.datname = ANY (%s))"
         " FROM pg_database d WHERE d.datallowconn AND has_database_privilege(pg_roles.oid, d.oid, 'CONNECT'))"
-        " IS DISTINCT FROM false"
+        " IS TRUE"
     )
     with platform.cluster.connect() as connection:
         return {row[0] for row in connection.execute(query, (list(platform.databases.values()),)).fetchall()}
