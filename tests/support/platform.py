@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import psycopg
 import sqlalchemy as sa
@@ -77,6 +78,7 @@ class Platform:
         self.central_name = name
         self.redis_url = _own_redis(servers.redis_url, worker)
         make_platform(self.installation, servers.admin_url)
+        self._made: WeakSet[Flask] = WeakSet()
         self.app = self.make_app()
         self.databases: dict[str, str] = {}
         for code in CODES:
@@ -94,6 +96,7 @@ class Platform:
         app = create_app(settings)
         app.test_client_class = CheckingClient
         take_the_proven(app)
+        self._made.add(app)
         return app
 
     def create_hospital(self, code: str, **facts: Any) -> None:
@@ -159,11 +162,16 @@ class Platform:
             redis_connection().flushdb()  # a job left behind would be found by another test's worker
         return emptied
 
+    def close_connections(self) -> None:
+        """Close every idle connection of every application that was made."""
+        for app in list(self._made):
+            with app.app_context():
+                tenancy().engines.dispose()
+                db.engine.dispose()
+
     def close(self) -> None:
-        """Close every connection of the application, and take its folder away."""
-        with self.app.app_context():
-            tenancy().engines.dispose()
-            db.engine.dispose()
+        """Close every connection, and take the application's folder away."""
+        self.close_connections()
         shutil.rmtree(self.var, ignore_errors=True)
 
     def _drop_replaced_logins(self, central: psycopg.Connection[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
+from app.core import clock
 from bench.harness.bare import create_bare_app
 from tests.factories import make_appointment
 from tests.support.limits import limiter_kept
@@ -36,7 +37,7 @@ def bare(platform: Platform, alpha: str, app: Any, monkeypatch: pytest.MonkeyPat
 def test_the_bare_page_has_the_rows_of_the_real_one(bare: Any, alpha: str, bound: Any, sign_in_staff: Any) -> None:
     desk = sign_in_staff(alpha, "receptionist")
     with bound(alpha):
-        shown = [make_appointment().patient_id for _ in range(3)]
+        shown = [make_appointment(starts_at=clock.now()).patient_id for _ in range(3)]
     pages = [
         desk.get(f"/h/{alpha}/hospital/today").get_data(as_text=True),
         bare.test_client().get("/hospital/today").get_data(as_text=True),
