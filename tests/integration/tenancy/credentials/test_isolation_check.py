@@ -34,16 +34,13 @@ def checked(performed: Any, platform: Platform) -> Any:
             assert newest is not None
             assert result["findings"] == newest.findings["count"]
             assert newest.state is (CheckState.FAILED if result["findings"] else CheckState.PASSED)
-            own = platform.own_databases()
-            return [finding for finding in stored_findings(newest.findings) if not _is_elsewhere(finding, own)]
+            return [
+                finding
+                for finding in stored_findings(newest.findings)
+                if not platform.is_elsewhere(finding.object, finding.subject)
+            ]
 
     return check
-
-
-def _is_elsewhere(finding: Finding, own: set[str]) -> bool:
-    """Other test processes make databases, which are open to everybody until they have been closed."""
-    names = (str(finding.object), str(finding.subject))
-    return any(name.startswith("vt_") or (name.startswith("vh_") and name not in own) for name in names)
 
 
 def test_a_platform_as_it_is_made_has_no_hole(context: Flask, performed: Any, checked: Any) -> None:
