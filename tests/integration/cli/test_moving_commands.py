@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -16,6 +17,8 @@ from tests.integration.cli.test_hospital_commands import run
 from tests.integration.tenancy.moving.conftest import Second, gamma, home_of, other_server, second
 from tests.integration.tenancy.test_swapping import hospital_id
 from tests.support.platform import Platform
+
+pytestmark = pytest.mark.xdist_group("whole server")
 
 __all__ = ["gamma", "other_server", "second"]
 

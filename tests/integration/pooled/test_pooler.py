@@ -293,19 +293,19 @@ def test_the_list_of_users_is_printed_as_pgbouncer_reads_it(app: Flask, platform
 def test_who_may_not_read_secrets_is_told_what_else_there_is(app: Flask, platform: Platform) -> None:
     """An administrative role need not be a superuser."""
     with platform.cluster.connect() as connection:
-        connection.execute("CREATE ROLE vien_test_modest LOGIN CREATEROLE CREATEDB PASSWORD 'modest-and-quiet'")
+        connection.execute("CREATE ROLE vt_modest LOGIN CREATEROLE CREATEDB PASSWORD 'modest-and-quiet'")
     server = urlsplit(platform.servers.admin_url)
-    place = server._replace(netloc=f"vien_test_modest:modest-and-quiet@{server.hostname}:{server.port}").geturl()
+    place = server._replace(netloc=f"vt_modest:modest-and-quiet@{server.hostname}:{server.port}").geturl()
     try:
         with platform.cluster.connect() as connection:
-            connection.execute("GRANT CONNECT ON DATABASE postgres TO vien_test_modest")
+            connection.execute("GRANT CONNECT ON DATABASE postgres TO vt_modest")
         other = platform.make_app(database_admin_url=place)
         answer = other.test_cli_runner().invoke(args=["platform", "pooler-users"])
         with other.app_context():
             db.engine.dispose()
     finally:
         with platform.cluster.connect() as connection:
-            connection.execute("DROP OWNED BY vien_test_modest")
-            connection.execute("DROP ROLE vien_test_modest")
+            connection.execute("DROP OWNED BY vt_modest")
+            connection.execute("DROP ROLE vt_modest")
     assert answer.exit_code == 1
     assert "auth_query" in answer.stderr
