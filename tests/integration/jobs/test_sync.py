@@ -55,7 +55,7 @@ def entries(app: Flask) -> list[PatientIndexEntry]:
 
 
 def runs(app: Flask) -> list[SyncRun]:
-    return central(app, sa.select(SyncRun).order_by(SyncRun.started_at))
+    return central(app, sa.select(SyncRun).order_by(SyncRun.id))
 
 
 def sync(app: Flask, code: str) -> int:

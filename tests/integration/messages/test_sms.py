@@ -66,7 +66,7 @@ def read(message_id: UUID) -> OutboundMessage:
 
 
 def events() -> list[tuple[str, str]]:
-    query = sa.select(MessageEvent.state, MessageEvent.source).order_by(MessageEvent.at, MessageEvent.id)
+    query = sa.select(MessageEvent.state, MessageEvent.source).order_by(MessageEvent.id)
     return [(row.state.value, row.source) for row in db.session.execute(query)]
 
 

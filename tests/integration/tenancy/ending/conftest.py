@@ -110,5 +110,5 @@ def ask_for_due() -> UUID:
     with unit_of_work() as session:
         assert request_due_deletions(ACTOR, wake=False) == [GAMMA]
         return session.scalars(
-            sa.select(Operation.id).where(Operation.kind == "hospital.delete").order_by(Operation.requested_at.desc())
+            sa.select(Operation.id).where(Operation.kind == "hospital.delete").order_by(Operation.id.desc())
         ).first()  # type: ignore[return-value]
