@@ -69,7 +69,7 @@ def test_sixteen_threads_of_two_hospitals_share_a_few_server_connections(
 
     def work(number: int) -> None:
         code = (alpha, beta)[number % 2]
-        together.wait(30)
+        together.wait(60)
         for turn in range(15):
             with app.app_context():
                 with bind_hospital(code), unit_of_work():
@@ -237,7 +237,7 @@ def test_announcements_are_heard_past_the_pooler(app: Flask, platform: Platform,
                     connection.execute("UPDATE hospitals SET display_name = %s WHERE code = %s", (old[0], alpha))  # type: ignore[index]
         finally:
             listener.stop()
-            listener.join(40)
+            listener.join(60)
 
 
 def test_a_new_hospital_serves_once_the_pooler_knows_its_role(app: Flask, platform: Platform, pooler: Pooler) -> None:

@@ -102,7 +102,7 @@ def let_grace_pass(code: str) -> None:
         session.execute(
             sa.update(Hospital)
             .where(Hospital.code == code)
-            .values(delete_after=sa.func.now() - sa.text("interval '1 second'"))
+            .values(delete_after=sa.func.now() - sa.text("interval '1 hour'"))
         )
 
 
