@@ -105,7 +105,8 @@ def test_days_are_bars_with_a_table_behind(app: Flask, sign_in_operator: SignIn,
                     down = 144 if number == 3 else 1 if number == 5 else 0
                     session.add(
                         UptimeDay(
-                            id=new_id(), hospital_id=hospital_id, service="database", day=today - timedelta(days=number),
+                            id=new_id(), hospital_id=hospital_id, service="database",
+                            day=today - timedelta(days=number),
                             checks=1440, up=1440 - down, degraded=0, down=down, mean_ms=8, p95_ms=20 + number,
                             longest_ms=900, size_bytes=5_000_000_000,
                         )

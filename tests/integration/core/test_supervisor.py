@@ -35,8 +35,9 @@ time.sleep(60)
 STUBBORN = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-signal.signal(signal.SIGTERM, lambda *_: Path(sys.argv[1] + ".asked").touch())
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 grandchild = subprocess.Popen(["sleep", "60"], process_group=0)
+signal.signal(signal.SIGTERM, lambda *_: Path(sys.argv[1] + ".asked").touch())
 Path(sys.argv[1]).write_text(f"{os.getpid()} {grandchild.pid}")
 while True:
     time.sleep(60)
