@@ -94,7 +94,10 @@ class Platform:
     def make_app(self, **changes: Any) -> Flask:
         """Return another application on the same platform, with some settings changed."""
         settings = settings_of(
-            self.environment(), environment="test", log_level=os.environ.get("LOG_LEVEL", "ERROR"), **changes
+            self.environment(),
+            environment="test",
+            log_level=os.environ.get("LOG_LEVEL", "ERROR"),
+            **{"connect_timeout_seconds": 60, "pool_timeout_seconds": 60, **changes},
         )
         app = create_app(settings)
         app.test_client_class = CheckingClient
@@ -126,6 +129,11 @@ class Platform:
         named = set(re.findall(r"vh_[0-9a-z_]+", " ".join(str(row[0]) for row in texts)))
         with self.cluster.connect() as connection:
             return {row[0] for row in connection.execute("SELECT datname FROM pg_database")} & named
+
+    def is_elsewhere(self, *names: str) -> bool:
+        """Tell databases that other test processes make, which are open to everybody until they have been closed."""
+        own = self.own_databases()
+        return any(name.startswith("vt_") or (name.startswith("vh_") and name not in own) for name in names)
 
     @contextmanager
     def admin(self, code: str | None = None) -> Iterator[psycopg.Connection[Any]]:
