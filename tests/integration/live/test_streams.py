@@ -21,10 +21,12 @@ from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import StaffRole, StaffSession
 from app.domain.identity.roles import _renew_sessions
 from app.domain.identity.sessions import end_session
+from app.domain.queueing.models import QueueScreen
+from app.domain.queueing.screens import create_screen, revoke_screen
 from app.tenancy.binding import bind_hospital, tenancy
 from app.web.live import hold_streams
 from tests.support.limits import limiter_kept
-from tests.support.platform import Platform
+from tests.support.platform import ACTOR, Platform
 from tests.support.streams import Reader, StreamProcess, cookies_of, stream_process, until
 
 LIVE = "/h/alpha/hospital/live?poll=1&topics="
@@ -178,6 +180,19 @@ def test_a_stream_ends_when_its_holders_session_was_ended_behind_everybodys_back
     reader = stage.open(doctor)
     with stage.teller.app_context(), bind_hospital(alpha), unit_of_work():
         db.session.execute(sa.update(StaffSession).values(ended_at=sa.func.now()))
+    assert reader.ended.wait(60)
+    assert reader.kinds()[-1] == "over"
+    reader.close()
+
+
+def test_a_screen_on_the_wall_goes_dark_when_it_is_taken_away(stage: Stage, alpha: str) -> None:
+    with stage.teller.app_context(), bind_hospital(alpha), unit_of_work() as session:
+        token = create_screen(ACTOR, "Sảnh", None)
+        screen_id = session.scalars(sa.select(QueueScreen.id)).one()
+    reader = Reader(stage.streams.port, f"/h/alpha/hospital/screen/{token}/live", "")
+    assert reader.status == 200
+    with stage.teller.app_context(), bind_hospital(alpha), unit_of_work():
+        revoke_screen(ACTOR, screen_id)
     assert reader.ended.wait(60)
     assert reader.kinds()[-1] == "over"
     reader.close()
