@@ -84,9 +84,9 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     alpha: str,
     open_browser: Callable[..., Watched],
 ) -> None:
-    def somebody(username: str) -> Watched:
+    def somebody(username: str, first_page: str = "today") -> Watched:
         browser = open_browser(DESKTOP, java_script_enabled=scripts)
-        _sign_in(browser, "alpha", username)
+        _sign_in(browser, "alpha", username, first_page)
         return browser
 
     desk, nurse, doctor = (somebody(name) for name in ("desk", "nurse", "doctor"))
@@ -120,7 +120,7 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     act(row(desk_today(desk), ABSENT).get_by_role("link", name=vi("Visit"), exact=True))
     _confirm(desk, vi("Did not come"), vi("Yes, did not come"))
 
-    examine(somebody("lab.first"), somebody("lab.second"), morning)
+    examine(somebody("lab.first", "laboratory"), somebody("lab.second", "laboratory"), morning)
     doctor.page.goto(f"{HOME}/results")
     doctor.look("day-results")
     doctor.press(vi("I have reviewed it"))
