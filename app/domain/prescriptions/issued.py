@@ -94,7 +94,7 @@ def list_own_prescriptions(actor: Actor, patient_id: UUID) -> list[Any]:
     names = sa.select(sa.func.array_agg(sa.dialects.postgresql.aggregate_order_by(medicine, PrescriptionItem.position)))
     query = (
         sa.select(
-            Prescription.id, Prescription.code, Prescription.status, Prescription.signed_at,
+            Prescription.id, Prescription.code, Prescription.status, Prescription.signed_at, Prescription.cancel_reason,
             StaffUser.full_name.label("doctor_name"),
             names.where(PrescriptionItem.prescription_id == Prescription.id).scalar_subquery().label("medicines"),
         )
