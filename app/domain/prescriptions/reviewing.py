@@ -91,6 +91,7 @@ def check_can_prescribe(record_id: UUID, patient_id: UUID) -> None:
     if not items:
         return
     refuse_deceased(patient_id)
+    _hold_before(record_id)
     review = review_prescription(record_id, patient_id, items)
     if review.unanswered:
         raise UnansweredWarnings
@@ -138,11 +139,20 @@ def copy_overrides(actor: Actor, from_id: UUID, to_id: UUID) -> None:
 
 def find_cancelled_before(record_id: UUID) -> Any:
     """Return the prescription of the version that a draft amends, where it was cancelled: code and cancel_reason."""
-    parent = sa.select(MedicalRecord.parent_id).where(MedicalRecord.id == record_id).scalar_subquery()
     query = sa.select(Prescription.code, Prescription.cancel_reason).where(
-        Prescription.record_id == parent, Prescription.status == PrescriptionStatus.CANCELLED
+        Prescription.record_id == _parent_of(record_id), Prescription.status == PrescriptionStatus.CANCELLED
     )
     return db.session.execute(query).one_or_none()
+
+
+def _hold_before(record_id: UUID) -> None:
+    """Hold the prescription that a draft amends until it is signed, so that nobody cancels it meanwhile."""
+    query = sa.select(Prescription.id).where(Prescription.record_id == _parent_of(record_id))
+    db.session.execute(query.with_for_update())
+
+
+def _parent_of(record_id: UUID) -> sa.ScalarSelect[UUID | None]:
+    return sa.select(MedicalRecord.parent_id).where(MedicalRecord.id == record_id).scalar_subquery()
 
 
 def list_overrides(prescription_id: UUID) -> list[Any]:

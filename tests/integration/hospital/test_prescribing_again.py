@@ -13,18 +13,21 @@ import sqlalchemy as sa
 from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
-from app.core.errors import InvalidValue
+from app.core.errors import InvalidValue, StaleVersion
 from app.core.unit_of_work import unit_of_work
+from app.domain.prescriptions.errors import NotInForce
 from app.domain.prescriptions.interactions import InteractionDetails, check_interaction
-from app.domain.prescriptions.issued import set_national_code
+from app.domain.prescriptions.issued import cancel_prescription, set_national_code
 from app.domain.prescriptions.models import (
     IngredientInteraction,
     Prescription,
     PrescriptionOverride,
 )
+from app.domain.prescriptions.operations import replace_prescription
 from app.domain.prescriptions.queries import list_items
-from app.domain.prescriptions.reviewing import review_prescription
+from app.domain.prescriptions.reviewing import check_can_prescribe, review_prescription
 from app.domain.records.models import MedicalRecord, RecordStatus
+from app.hospital import record_reading
 from app.tenancy.binding import bind_hospital
 from tests.integration.hospital.prescribing import (
     act,
@@ -63,6 +66,15 @@ def test_what_is_taken_off_a_renewed_prescription_is_still_taken_and_checked(bou
     assert [(one.kind.value, one.needs_reason) for one in review.warnings] == [("interaction", True)]
     write(again)
     assert act(again, "/sign").status_code == 422
+
+
+def test_the_printed_record_says_that_its_prescription_was_cancelled(bound, consultation, monkeypatch) -> None:
+    begun, said = consultation(), []
+    cancelled(begun, signed(bound, begun))
+    monkeypatch.setattr(record_reading, "pdf", lambda _name, facts: said.extend(facts["sections"]) or b"%PDF-")
+    assert begun.doctor.get(f"{begun.url}/print").status_code == 200
+    lines = next(part["lines"] for part in said if any("Paracetamol" in line for line in part["lines"]))
+    assert WHY in lines[0]
 
 
 def test_an_amendment_copies_nothing_of_a_cancelled_prescription_and_says_so(bound, alpha, consultation) -> None:
@@ -173,7 +185,7 @@ def test_two_prescriptions_that_get_one_national_code_at_once_are_told_so(
         with app.app_context(), bind_hospital(alpha), unit_of_work():
             keep(0)
             other = window.submit(second)
-            wait_for_a_waiting_update(platform, alpha)
+            wait_until_one_waits(platform, alpha, "UPDATE prescriptions%")
         with pytest.raises(InvalidValue) as told:
             other.result(60)
     assert told.value.field == "national_code"
@@ -182,13 +194,35 @@ def test_two_prescriptions_that_get_one_national_code_at_once_are_told_so(
         assert db.session.scalars(coded).all() == [ids[0]]
 
 
-def wait_for_a_waiting_update(platform, hospital) -> None:
+def test_nobody_cancels_a_prescription_while_its_amendment_is_signed(bound, alpha, consultation, app, platform) -> None:
+    begun = consultation()
+    former = UUID(signed(bound, begun))
+    draft = UUID(amended(bound, begun).rsplit("/", 1)[1])
+    actor = Actor(ActorKind.STAFF, begun.doctor.person["id"], "Bác sĩ")
+    with bound(alpha):
+        version = db.session.get_one(Prescription, former).version
+
+    def cancel() -> None:
+        with app.app_context(), bind_hospital(alpha), unit_of_work():
+            cancel_prescription(actor, former, version, WHY)
+
+    with ThreadPoolExecutor(1) as window:
+        with app.app_context(), bind_hospital(alpha), unit_of_work():
+            check_can_prescribe(draft, begun.patient_id)
+            other = window.submit(cancel)
+            wait_until_one_waits(platform, alpha, "SELECT %FOR UPDATE%")
+            replace_prescription(actor, UUID(begun.record_id))
+        with pytest.raises((StaleVersion, NotInForce)):
+            other.result(60)
+
+
+def wait_until_one_waits(platform, hospital, query) -> None:
     waiting = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE 'UPDATE prescriptions%'"
+        " AND query LIKE %s"
     )
     end = monotonic() + 60
     with platform.admin(hospital) as connection:
-        while not connection.execute(waiting).fetchone()[0]:
+        while not connection.execute(waiting, (query,)).fetchone()[0]:
             assert monotonic() < end
             sleep(0.02)

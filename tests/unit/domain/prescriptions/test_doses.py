@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -147,3 +149,14 @@ def test_the_starting_formulary_counts_no_dose_in_packages() -> None:
     dose = Dose(Decimal(10), 1, 30)
     assert str(dose.text(pen.dose_unit)) == "10 đơn vị × 1 times a day × 30 days"
     assert dose.quantity(pen.unit, pen.dose_unit, pen.package_content) == 1
+
+
+def test_existing_hospitals_are_given_the_units_of_the_starting_formulary() -> None:
+    root = Path(__file__).parents[4]
+    text = (root / "migrations/hospital/versions/h019_prescribe_safely.py").read_text(encoding="utf-8")
+    given = set(re.findall(r"\('([A-Z0-9]+)', '(\w+)', '([\w ]+)', (NULL|\d+)\)", text))
+    assert given == {
+        (entry.code, entry.unit, entry.dose_unit, str(entry.package_content or "NULL"))
+        for entry in starting_formulary()
+        if entry.dose_unit
+    }
