@@ -80,6 +80,7 @@ def test_a_file_changes_no_unit_beneath_doses_and_keeps_what_it_says_nothing_of(
         db.session.add(OrderSetItem(
             order_set_id=order_set.id, medicine_id=one.id, dose_amount=5, times_per_day=3, days=5,
             meal_timing=MealTiming.ANY))  # fmt: skip
+    assert "Siro (chai · 60 ml)" in administrator.get(f"{DESK}/formulary?q=siro+thu").get_data(as_text=True)
     changed = "THU5;Siro thử;2 mg/ml;Siro;chai;ml;60;Uống;R05CB06\nTHU6;Viên thử;2 mg;Viên;viên;;;Uống;\n"
     page = send(administrator, url, (header + changed).encode(), "import").get_data(as_text=True)
     assert ">2<" in page

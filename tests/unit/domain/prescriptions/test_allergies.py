@@ -33,6 +33,8 @@ def uncompared(*allergies: str) -> list[str]:
     [
         ("Penicillins", "Amoxicilin", "J01CA04"),
         ("PNC", "Amoxicilin", "J01CA04"),
+        ("Pênixilin", "Amoxicilin", "J01CA04"),
+        ("β-lactam", "Amoxicilin", "J01CA04"),
         ("Cephalosporins", "Cefixim", "J01DD08"),
         ("NSAIDs", "Ibuprofen", "M01AE01"),
         ("Sulfonamides", "Sulfamethoxazol + Trimethoprim", "J01EE01"),
