@@ -142,7 +142,7 @@ def add_medicine(record_id: UUID, form: ConsultationForm) -> BaseResponse:
     item = form.read_item() if form.validate_on_submit() else None
     if item is None:
         return show_draft(open_record(current_actor(), record_id), form, block="prescription")
-    medicine_id, dose, timing = item
+    medicine_id, dose, timing, quantity = item
 
     def add() -> None:
         add_item(
@@ -152,6 +152,7 @@ def add_medicine(record_id: UUID, form: ConsultationForm) -> BaseResponse:
             dose=dose,
             meal_timing=timing,
             instructions=form.instructions.data,
+            quantity=quantity,
         )
         form.forget_item()
 

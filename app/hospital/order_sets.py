@@ -93,7 +93,7 @@ def order_sets_add(set_id: UUID) -> BaseResponse:
     item = form.read_item() if form.validate_on_submit() else None
     if item is None:
         return _show(set_id, form)
-    medicine_id, dose, timing = item
+    medicine_id, dose, timing, quantity = item
     try:
         add_set_item(
             current_actor(),
@@ -102,6 +102,7 @@ def order_sets_add(set_id: UUID) -> BaseResponse:
             dose=dose,
             meal_timing=timing,
             instructions=form.instructions.data or "",
+            quantity=quantity,
         )
     except InvalidValue as error:
         form.add_error("medicine_q", error)

@@ -66,7 +66,8 @@ def consultations_keep_favourite(record_id: UUID, item_id: UUID) -> BaseResponse
     """Keep a medicine with its dose among one's favourites."""
 
     def keep() -> None:
-        keep_favourite(current_actor(), record_id, item_id)
+        whole = request.args.get("instructions") == "1"
+        keep_favourite(current_actor(), record_id, item_id, with_instructions=whole)
         flash(_("Kept among your favourites."), "success")
 
     return act_on_draft(record_id, ConsultationForm(), keep, block="prescription")
@@ -98,7 +99,8 @@ def _put_on(record_id: UUID, add: Callable[[], Added]) -> BaseResponse:
         added = add()
         if added.left_out:
             names = ", ".join(added.left_out)
-            flash(_("Not added, because they are there already or no longer in the formulary: %(names)s",
+            flash(_("Not added: %(names)s. They are there already, are not or not so in the formulary any more "
+                    "(strength, unit, route), or their quantity must be typed. Prescribe these one by one.",
                     names=names), "warning")  # fmt: skip
 
     return act_on_draft(record_id, ConsultationForm(), act, block="prescription")

@@ -15,6 +15,7 @@ from app.core.permissions import requires
 from app.domain.access.fields import MEDICINES, may_read
 from app.domain.audit.operations import record_access
 from app.domain.identity.permissions import VIEW_RECORDS
+from app.domain.prescriptions.models import PrescriptionStatus
 from app.domain.prescriptions.queries import list_items
 from app.domain.records.comparing import compare_lists, compare_notes
 from app.domain.records.errors import RecordNotFound
@@ -84,13 +85,24 @@ def _diagnosis(row: Any) -> str:
 
 
 def _medicines(actor: Actor, record_id: UUID) -> list[str]:
-    return [_medicine(row) for row in list_items(record_id)] if may_read(actor, MEDICINES.code) else []
+    if not may_read(actor, MEDICINES.code):
+        return []
+    items = list_items(record_id)
+    return [*_no_longer(items), *(_medicine(row) for row in items)]
 
 
 def _medicine(row: Any) -> str:
     timing = "" if row.meal_timing.value == "any" else f", {words.MEAL_TIMING[row.meal_timing]}"
     note = f" – {row.instructions}" if row.instructions else ""
     return f"{row.medicine_name} {row.strength}: {words.dose(row)}{timing}; {words.quantity(row)}{note}"
+
+
+def _no_longer(items: Sequence[Any]) -> list[str]:
+    """Say that what was prescribed is not in force any more, and why."""
+    if not items or items[0].status is not PrescriptionStatus.CANCELLED:
+        return []
+    reason = items[0].cancel_reason or _("A newer version of the record has taken its place.")
+    return [f"{_('CANCELLED')}: {reason}"]
 
 
 def _facts(actor: Actor, opened: OpenRecord) -> dict[str, Any]:
@@ -137,7 +149,7 @@ def _sections(actor: Actor, opened: OpenRecord, vitals: Sequence[dict[str, Any]]
         (_("Diagnoses"), [_diagnosis(each) for each in opened.diagnoses]),
         (str(LABELS["assessment"]), [texts["assessment"]]),
         (str(LABELS["plan"]), [texts["plan"]]),
-        (_("Prescription"), [_medicine(each) for each in opened.items]),
+        (_("Prescription"), [*_no_longer(opened.items), *(_medicine(each) for each in opened.items)]),
     ]
     return [{"title": title, "lines": [line for line in lines if line]} for title, lines in parts if any(lines)]
 

@@ -13,7 +13,7 @@ from app.domain.appointments.models import AppointmentStatus, BookedVia, Confirm
 from app.domain.messages.models import ReminderOutcome
 from app.domain.messages.rules import DAY, HOUR, minutes_of
 from app.domain.patients.models import AllergyState, Sex
-from app.domain.prescriptions.doses import Dose, format_quantity
+from app.domain.prescriptions.doses import Dose, dosed_in, format_quantity
 from app.domain.prescriptions.models import MealTiming, PrescriptionStatus
 from app.domain.records.conditions import format_onset
 from app.domain.records.models import ConditionStatus, Consciousness, DiagnosisKind, RecordStatus
@@ -192,7 +192,7 @@ def onset(kept: str | None) -> str:
 
 def dose(item: Any) -> Text:
     """Write a prescribed item's dose."""
-    return Dose(item.dose_amount, item.times_per_day, item.days).text(item.unit)
+    return Dose(item.dose_amount, item.times_per_day, item.days).text(dosed_in(item))
 
 
 def quantity(item: Any) -> str:

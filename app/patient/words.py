@@ -14,7 +14,7 @@ from app.core.errors import Text
 from app.core.formats.dates import format_date
 from app.core.i18n import _
 from app.domain.appointments.models import AppointmentStatus
-from app.domain.prescriptions.doses import Dose
+from app.domain.prescriptions.doses import Dose, dosed_in
 from app.domain.prescriptions.models import MealTiming
 from app.patient import patient
 from app.web.i18n import current_language
@@ -82,7 +82,7 @@ def meal_words(timing: MealTiming) -> str:
 
 def dose_words(item: Any) -> Text:
     """Say how much of a prescribed medicine to take, how often and for how long."""
-    return Dose(item.dose_amount, item.times_per_day, item.days).text(item.unit)
+    return Dose(item.dose_amount, item.times_per_day, item.days).text(dosed_in(item))
 
 
 @patient.context_processor

@@ -220,5 +220,14 @@ def _write_visits(visits: list[Visit], random: Random, desks: list[UUID]) -> Non
 
 
 def _medicines() -> dict[str, Row]:
-    query = sa.select(Medicine.code, Medicine.id, Medicine.name, Medicine.strength, Medicine.unit, Medicine.route)
+    query = sa.select(
+        Medicine.code,
+        Medicine.id,
+        Medicine.name,
+        Medicine.strength,
+        Medicine.unit,
+        Medicine.route,
+        Medicine.dose_unit,
+        Medicine.package_content,
+    )
     return {row.code: dict(row._mapping) for row in db.session.execute(query)}

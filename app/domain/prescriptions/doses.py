@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from app.core.errors import InvalidValue, Text
+from app.core.formats.names import search_key
 from app.core.formats.numbers import format_decimal, parse_decimal
 from app.core.i18n import _l
 
@@ -18,8 +20,12 @@ MOST_PER_DOSE = Decimal(1000)
 MOST_TIMES_PER_DAY = 24
 MOST_DAYS = 365
 
+MOST_HANDED_OVER = Decimal(10_000)
+
 # Millilitres are measured out; tablets, sachets, tubes and bottles are handed over whole.
 MEASURED_UNITS = frozenset({"ml", "g", "mg"})
+# From these, doses are taken by drops, puffs, units or strips; nobody takes two tubes twice a day.
+PACKAGES = frozenset({"tuyp", "tube", "lo", "chai", "but", "but tiem", "binh", "binh xit", "binh hit", "hop"})
 
 _FRACTIONS = str.maketrans({"½": "1/2", "¼": "1/4", "¾": "3/4"})
 _FRACTION = re.compile(r"(?:([0-9]{1,2})\s+)?([1-9])/([248])")
@@ -27,6 +33,16 @@ _FRACTION = re.compile(r"(?:([0-9]{1,2})\s+)?([1-9])/([248])")
 
 class InvalidDose(InvalidValue):
     """A dose, frequency or duration outside what can be prescribed."""
+
+
+class QuantityNeeded(InvalidDose):
+    """The quantity does not follow from the dose, and nobody has typed it."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(
+            _l("Write how much is handed over, in %(unit)s: it does not follow from the dose.", unit=unit),
+            field="quantity",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +61,18 @@ class Dose:
         if not 1 <= self.days <= MOST_DAYS:
             raise InvalidDose(_l("Prescribe for 1 to 365 days."), field="days")
 
-    def quantity(self, unit: str) -> Decimal:
-        """Return how much covers all days, rounded up to whole units of what is not measured out."""
+    def quantity(self, unit: str, dose_unit: str | None = None, content: Decimal | None = None) -> Decimal | None:
+        """Return how much covers all days, rounded up to whole units of what is not measured out.
+
+        `content` is how many of the unit in which doses are counted one unit holds. None where the quantity does not
+        follow from the dose: nobody knows how many drops a bottle has.
+        """
         total = self.amount * self.times_per_day * self.days
+        if content is None:
+            if (dose_unit or unit) != unit or (dose_unit is None and is_package(unit)):
+                return None
+            content = Decimal(1)
+        total /= content
         return total if unit in MEASURED_UNITS else total.to_integral_value(rounding=ROUND_CEILING)
 
     def text(self, unit: str) -> Text:
@@ -72,6 +97,36 @@ def parse_amount(text: str) -> Decimal:
     if not 0 < amount <= MOST_PER_DOSE or _decimals(amount) > 3:
         raise InvalidDose(_l("The dose must be more than 0 and at most 1000."), field="dose_amount")
     return amount
+
+
+def parse_quantity(text: str) -> Decimal | None:
+    """Read how much is handed over; nothing typed means that it follows from the dose."""
+    if not text.strip():
+        return None
+    quantity = parse_decimal(text)
+    if not 0 < quantity <= MOST_HANDED_OVER or _decimals(quantity) > 3:
+        raise InvalidDose(_l("The quantity must be more than 0 and at most 10,000."), field="quantity")
+    return quantity
+
+
+def is_package(unit: str) -> bool:
+    """Tell whether a unit is a package from which doses are taken, such as a tube or a bottle."""
+    return search_key(unit) in PACKAGES
+
+
+def check_handed_over(
+    dose: Dose, unit: str, dose_unit: str | None, content: Decimal | None, typed: Decimal | None
+) -> Decimal:
+    """Return the quantity that was typed, else the one that follows from the dose; raises QuantityNeeded."""
+    quantity = typed if typed is not None else dose.quantity(unit, dose_unit, content)
+    if quantity is None:
+        raise QuantityNeeded(unit)
+    return quantity
+
+
+def dosed_in(item: Any) -> str:
+    """Return the unit in which a row's doses are counted."""
+    return str(item.dose_unit or item.unit)
 
 
 def parse_dose(amount: str, times_per_day: str, days: str) -> Dose:

@@ -40,6 +40,16 @@ class UnansweredWarnings(InvalidValue):
         )
 
 
+class CancelledIsNotRenewed(InvalidValue):
+    """A prescription that was cancelled or replaced is not prescribed once more by one button."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            _l("Prescription %(code)s was cancelled and is not renewed. Prescribe what is needed anew.", code=code),
+            field="medicine_q",
+        )
+
+
 class PrescriptionNotFound(NotFound):
     title = _l("Prescription not found")
     default_message = _l("This hospital has no such prescription.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 
@@ -22,6 +23,8 @@ class FormularyEntry:
     strength: str
     form: str
     unit: str
+    dose_unit: str | None
+    package_content: Decimal | None
     route: str
     atc_code: str
 
@@ -31,4 +34,9 @@ def starting_formulary() -> tuple[FormularyEntry, ...]:
     """Return the medicines in the order of the file."""
     table = resources.files("app.domain.prescriptions").joinpath("data", "medicines.csv")
     rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    return tuple(FormularyEntry(**row) for row in rows)
+    return tuple(_entry(row) for row in rows)
+
+
+def _entry(row: dict[str, str]) -> FormularyEntry:
+    dose_unit, content = row.pop("dose_unit"), row.pop("package_content")
+    return FormularyEntry(dose_unit=dose_unit or None, package_content=Decimal(content) if content else None, **row)

@@ -22,7 +22,7 @@ from app.core.i18n import _l
 from app.core.ids import new_id
 from app.domain.audit.operations import record_change
 from app.domain.prescriptions.interactions import InteractionDetails, check_interaction
-from app.domain.prescriptions.keeping import MedicineDetails, check_medicine
+from app.domain.prescriptions.keeping import MedicineDetails, MedicineInUse, check_medicine, find_unsettling
 from app.domain.prescriptions.models import IngredientInteraction, Medicine
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -36,6 +36,8 @@ MEDICINE_COLUMNS = {
     "strength": ("strength", "ham luong", "nong do ham luong"),
     "form": ("form", "dang bao che", "dang"),
     "unit": ("unit", "don vi", "don vi tinh"),
+    "dose_unit": ("dose_unit", "don vi lieu", "don vi moi lan"),
+    "package_content": ("package_content", "so lieu moi don vi", "dung luong"),
     "route": ("route", "duong dung"),
     "atc_code": ("atc_code", "atc", "ma atc"),
     "ingredients": ("ingredients", "thanh phan", "cac hoat chat"),
@@ -48,7 +50,7 @@ INTERACTION_COLUMNS = {
     "advice": ("advice", "xu tri", "khuyen cao"),
     "source": ("source", "nguon"),
 }
-MAY_BE_MISSING = frozenset({"atc_code", "ingredients", "advice"})
+MAY_BE_MISSING = frozenset({"dose_unit", "package_content", "atc_code", "ingredients", "advice"})
 
 
 @dataclass(slots=True)
@@ -70,13 +72,14 @@ class Imported:
 
 def import_medicines(actor: Actor, content: bytes, *, try_only: bool) -> Imported:
     """Put a file's medicines into the formulary, or only say what would come of it; raises InvalidValue."""
-    done, rows = Imported(), {}
+    done, rows, numbers = Imported(), {}, {}
     for number, values in _checked(content, MEDICINE_COLUMNS, _medicine, done):
         if values["code"] in rows:
             done.add_fault(number, str(_l("The code %(code)s stands in this file twice.", code=values["code"])))
         else:
-            rows[values["code"]] = values
+            rows[values["code"]], numbers[values["code"]] = values, number
     known = {row.code: row for row in db.session.execute(sa.select(*sa.inspect(Medicine).columns))}
+    _refuse_unsettling(rows, numbers, known, done)
     changed = _sort(rows, known, done)
     if not try_only and changed:
         _write(actor, Medicine, ["code"], changed)
@@ -102,8 +105,22 @@ def import_interactions(actor: Actor, content: bytes, *, try_only: bool) -> Impo
     return done
 
 
+def _refuse_unsettling(rows: dict[str, Any], numbers: dict[str, int], known: dict[str, Any], done: Imported) -> None:
+    """Name the rows that would change what doses are counted in beneath doses that somebody wrote."""
+    both = {known[code].id: code for code in rows if code in known}
+    found = find_unsettling(
+        {one: known[code] for one, code in both.items()}, {one: rows[code] for one, code in both.items()}
+    )
+    for one, name in found.items():
+        done.add_fault(numbers[both[one]], str(MedicineInUse(name).message))
+        del rows[both[one]]
+    done.faults.sort()
+
+
 def _medicine(cells: dict[str, str]) -> dict[str, Any]:
-    return check_medicine(MedicineDetails(**cells))
+    """Check a row; of columns that the file has not, what is in the formulary stays."""
+    values = check_medicine(MedicineDetails(**cells), dose_unit_known="dose_unit" in cells)
+    return {name: value for name, value in values.items() if name in cells or name not in MAY_BE_MISSING}
 
 
 def _interaction(cells: dict[str, str]) -> dict[str, Any]:

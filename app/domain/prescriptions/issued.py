@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from app.core import clock
 from app.core.actor import Actor
@@ -21,7 +24,7 @@ from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import PRESCRIBE, VIEW_RECORDS
 from app.domain.organisation.models import Department
-from app.domain.patients.models import Patient
+from app.domain.patients.models import Confidentiality, Patient, PatientRelation, RelationKind
 from app.domain.patients.queries import PatientRow, read_patient
 from app.domain.prescriptions.errors import NotInForce, NotPrescriber, PrescriptionNotFound
 from app.domain.prescriptions.models import Prescription, PrescriptionItem, PrescriptionStatus
@@ -31,6 +34,8 @@ from app.domain.records.models import MedicalRecord, RecordDiagnosis, VitalSigns
 
 LONGEST_REASON = 500
 SHOWN = 50
+SMALL_CHILD = timedelta(days=73 * 31)  # those of less than 72 months, and a few more, whom the paper leaves out
+PARENTS = (RelationKind.MOTHER, RelationKind.FATHER, RelationKind.GUARDIAN)
 # Circular 27/2021/TT-BYT: the facility's code, the prescription's, a hyphen and the kind; 14 characters in all.
 NATIONAL_CODE = re.compile(r"[0-9A-Za-z]{12}-[A-Za-z]")
 
@@ -44,7 +49,14 @@ class Issued:
     items: list[Any]
     diagnoses: list[Any]
     overrides: list[Any]
-    weight_kg: Any
+    weight: Any  # weight_kg, and measured_at where it was not taken at this visit; None where nobody is known to have
+    guardian: str | None  # who brings a small child: parent or guardian
+    replaced_by: Any  # id and code of the prescription that an amendment put in this one's place
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether an amendment took its place; one that a doctor cancelled has a reason."""
+        return self.row.status is PrescriptionStatus.CANCELLED and self.row.cancel_reason is None
 
 
 def open_prescription(actor: Actor, prescription_id: UUID, *, printing: bool = False) -> Issued:
@@ -82,7 +94,7 @@ def list_own_prescriptions(actor: Actor, patient_id: UUID) -> list[Any]:
     names = sa.select(sa.func.array_agg(sa.dialects.postgresql.aggregate_order_by(medicine, PrescriptionItem.position)))
     query = (
         sa.select(
-            Prescription.id, Prescription.code, Prescription.status, Prescription.signed_at,
+            Prescription.id, Prescription.code, Prescription.status, Prescription.signed_at, Prescription.cancel_reason,
             StaffUser.full_name.label("doctor_name"),
             names.where(PrescriptionItem.prescription_id == Prescription.id).scalar_subquery().label("medicines"),
         )
@@ -123,12 +135,22 @@ def set_national_code(actor: Actor, prescription_id: UUID, version: int, code: s
         )
     taken = sa.select(sa.exists().where(Prescription.national_code == code, Prescription.id != prescription_id))
     if db.session.scalar(taken):
-        raise InvalidValue(_l("Another prescription has this national code."), field="national_code")
+        raise _code_is_taken()
     held = _hold(actor, prescription_id, version)
     if held.national_code == code:
         return
-    held.national_code, held.updated_by = code, actor.id
+    try:
+        with db.session.begin_nested():
+            held.national_code, held.updated_by = code, actor.id
+            with signed_is_final():
+                db.session.flush()
+    except IntegrityError:
+        raise _code_is_taken() from None
     _save(actor, "prescription.update", held, ["national_code"])
+
+
+def _code_is_taken() -> InvalidValue:
+    return InvalidValue(_l("Another prescription has this national code."), field="national_code")
 
 
 def _hold(actor: Actor, prescription_id: UUID, version: int) -> Prescription:
@@ -162,6 +184,7 @@ def _read(prescription_id: UUID, licence: Any, of: UUID | None = None) -> Any:
         sa.select(
             one.id, one.code, one.status, one.signed_at, one.note, one.record_id, one.patient_id, one.doctor_id,
             one.national_code, one.cancelled_at, one.cancel_reason, one.renewed_from_id, one.version, licence,
+            MedicalRecord.appointment_id, MedicalRecord.series_id,
             StaffUser.full_name.label("doctor_name"),
             Department.name.label("department_name"),
         )
@@ -180,7 +203,7 @@ def _read(prescription_id: UUID, licence: Any, of: UUID | None = None) -> Any:
 
 def _with_parts(row: Any, patient: Any, overrides: list[Any]) -> Issued:
     columns = (
-        "medicine_name", "strength", "unit", "route", "dose_amount", "times_per_day", "days", "quantity",
+        "medicine_name", "strength", "unit", "dose_unit", "route", "dose_amount", "times_per_day", "days", "quantity",
         "meal_timing", "instructions",
     )  # fmt: skip
     items = sa.select(*(getattr(PrescriptionItem, name) for name in columns)).where(
@@ -189,15 +212,57 @@ def _with_parts(row: Any, patient: Any, overrides: list[Any]) -> Issued:
     diagnoses = sa.select(
         RecordDiagnosis.code, RecordDiagnosis.title, RecordDiagnosis.title_en, RecordDiagnosis.kind
     ).where(RecordDiagnosis.record_id == row.record_id)
-    weight = sa.select(VitalSigns.weight_kg).where(
-        VitalSigns.patient_id == row.patient_id, VitalSigns.weight_kg.is_not(None), VitalSigns.voided_at.is_(None),
-        VitalSigns.measured_at <= row.signed_at,
-    )  # fmt: skip
     return Issued(
         row=row,
         patient=patient,
         items=list(db.session.execute(items.order_by(PrescriptionItem.position, PrescriptionItem.id)).all()),
         diagnoses=list(db.session.execute(diagnoses.order_by(RecordDiagnosis.kind, RecordDiagnosis.position)).all()),
         overrides=overrides,
-        weight_kg=db.session.scalar(weight.order_by(VitalSigns.measured_at.desc()).limit(1)),
+        weight=_find_weight(row),
+        guardian=_find_guardian(row.patient_id) if row.signed_at.date() - patient.born_on < SMALL_CHILD else None,
+        replaced_by=_find_replacement(row) if row.status is PrescriptionStatus.CANCELLED else None,
     )
+
+
+def _find_weight(row: Any) -> Any:
+    """Return the weight of the visit, else the newest before the signing with when it was measured."""
+    one = VitalSigns
+    of_visit = sa.func.coalesce(one.appointment_id == row.appointment_id, sa.false())
+    query = sa.select(one.weight_kg, sa.case((~of_visit, one.measured_at)).label("measured_at")).where(
+        one.patient_id == row.patient_id, one.weight_kg.is_not(None), one.voided_at.is_(None),
+        one.measured_at <= row.signed_at,
+    )  # fmt: skip
+    return db.session.execute(query.order_by(of_visit.desc(), one.measured_at.desc(), one.id).limit(1)).one_or_none()
+
+
+def _find_guardian(patient_id: UUID) -> str | None:
+    """Return the name of who is written down as parent or guardian; a confidential patient's is not told."""
+    other = aliased(Patient)
+    named = sa.case((other.confidentiality == Confidentiality.NORMAL, other.full_name))
+    name = sa.func.coalesce(PatientRelation.full_name, named)
+    query = (
+        sa.select(name)
+        .outerjoin(other, other.id == PatientRelation.related_id)
+        .where(
+            PatientRelation.patient_id == patient_id,
+            PatientRelation.deleted_at.is_(None),
+            sa.or_(PatientRelation.is_guardian, PatientRelation.kind.in_(PARENTS)),
+            name.is_not(None),
+        )
+        .order_by(PatientRelation.is_guardian.desc(), PatientRelation.created_at, PatientRelation.id)
+    )
+    return db.session.scalar(query.limit(1))
+
+
+def _find_replacement(row: Any) -> Any:
+    """Return the newest signed prescription of the same visit's record."""
+    query = (
+        sa.select(Prescription.id, Prescription.code)
+        .join(MedicalRecord, MedicalRecord.id == Prescription.record_id)
+        .where(
+            MedicalRecord.series_id == row.series_id,
+            Prescription.patient_id == row.patient_id,
+            Prescription.status == PrescriptionStatus.SIGNED,
+        )
+    )
+    return db.session.execute(query.order_by(MedicalRecord.number.desc()).limit(1)).one_or_none()

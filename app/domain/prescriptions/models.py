@@ -43,6 +43,8 @@ class WarningKind(enum.StrEnum):
     ALLERGY = "allergy"
     DUPLICATE = "duplicate"
     INTERACTION = "interaction"
+    UNCOMPARED = "uncompared"
+    CANCELLED = "cancelled"
 
 
 class Medicine(Identified, Edited, Versioned, HospitalModel):
@@ -55,7 +57,9 @@ class Medicine(Identified, Edited, Versioned, HospitalModel):
     search_name: Mapped[str] = mapped_column(sa.Computed("vien_search_key(name)", persisted=True))
     strength: Mapped[str]
     form: Mapped[str]
-    unit: Mapped[str]
+    unit: Mapped[str] = mapped_column(doc="in which it is handed over")
+    dose_unit: Mapped[str | None] = mapped_column(doc="in which a dose is counted, where that is not the unit")
+    package_content: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 3), doc="dose units in one unit")
     route: Mapped[str]
     atc_code: Mapped[str | None]
     ingredients: Mapped[list[str]] = mapped_column(
@@ -70,6 +74,8 @@ class Medicine(Identified, Edited, Versioned, HospitalModel):
             postgresql_using="gin",
             postgresql_ops={"search_name": "gin_trgm_ops"},
         ),
+        sa.CheckConstraint("length(dose_unit) > 0", name="dose_unit_has_text"),
+        sa.CheckConstraint("package_content > 0", name="package_content"),
     )
 
 
@@ -120,14 +126,18 @@ class PrescriptionItem(Identified, Edited, HospitalModel):
     medicine_name: Mapped[str]
     strength: Mapped[str]
     unit: Mapped[str]
+    dose_unit: Mapped[str | None]
     route: Mapped[str]
-    dose_amount: Mapped[Decimal] = mapped_column(sa.Numeric(8, 3), doc="units of the medicine per dose")
+    dose_amount: Mapped[Decimal] = mapped_column(sa.Numeric(8, 3), doc="dose units, else units, per dose")
     times_per_day: Mapped[int]
     days: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(sa.Numeric(10, 3))
     meal_timing: Mapped[MealTiming] = mapped_column(default=MealTiming.ANY)
     instructions: Mapped[str | None]
     position: Mapped[int] = mapped_column(default=0, server_default="0")
+    started_at: Mapped[datetime | None] = mapped_column(
+        doc="since when it is prescribed, where an amendment copied it from the version before"
+    )
 
     __table_args__ = (
         sa.UniqueConstraint("prescription_id", "medicine_id"),
@@ -183,6 +193,7 @@ class UsualDose:
     days: Mapped[int]
     meal_timing: Mapped[MealTiming] = mapped_column(default=MealTiming.ANY)
     instructions: Mapped[str | None]
+    quantity: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 3), doc="where it does not follow from the dose")
 
 
 class PrescriptionFavourite(UsualDose, Identified, Edited, HospitalModel):
@@ -196,6 +207,7 @@ class PrescriptionFavourite(UsualDose, Identified, Edited, HospitalModel):
     __table_args__ = (
         sa.UniqueConstraint("doctor_id", "medicine_id"),
         sa.CheckConstraint("dose_amount > 0", name="dose_amount"),
+        sa.CheckConstraint("quantity > 0", name="quantity"),
         sa.CheckConstraint("times_per_day BETWEEN 1 AND 24", name="times_per_day"),
         sa.CheckConstraint("days BETWEEN 1 AND 365", name="days"),
     )
@@ -225,6 +237,7 @@ class OrderSetItem(UsualDose, Identified, Edited, HospitalModel):
     __table_args__ = (
         sa.UniqueConstraint("order_set_id", "medicine_id"),
         sa.CheckConstraint("dose_amount > 0", name="dose_amount"),
+        sa.CheckConstraint("quantity > 0", name="quantity"),
         sa.CheckConstraint("times_per_day BETWEEN 1 AND 24", name="times_per_day"),
         sa.CheckConstraint("days BETWEEN 1 AND 365", name="days"),
     )

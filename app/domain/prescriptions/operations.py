@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.domain.audit.operations import record_change
-from app.domain.prescriptions.doses import Dose
+from app.domain.prescriptions.doses import Dose, check_handed_over
 from app.domain.prescriptions.errors import DuplicateMedicine
 from app.domain.prescriptions.models import MealTiming, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.prescriptions.queries import get_medicine
@@ -26,6 +27,7 @@ _COPIED = (
     "medicine_name",
     "strength",
     "unit",
+    "dose_unit",
     "route",
     "dose_amount",
     "times_per_day",
@@ -45,15 +47,17 @@ def add_item(
     dose: Dose,
     meal_timing: MealTiming = MealTiming.ANY,
     instructions: str | None = None,
+    quantity: Decimal | None = None,
 ) -> PrescriptionItem:
-    """Prescribe a medicine; the quantity follows from the dose.
+    """Prescribe a medicine; the quantity follows from the dose, unless it is given.
 
-    Raises UnknownMedicine, DuplicateMedicine, PrescribesForDeceased.
+    Raises UnknownMedicine, DuplicateMedicine, QuantityNeeded, PrescribesForDeceased.
 
     What the prescription is warned of is for `reviewing`.
     """
     record, medicine = hold_draft(actor, record_id), get_medicine(medicine_id)
     refuse_deceased(record.patient_id)
+    handed_over = check_handed_over(dose, medicine.unit, medicine.dose_unit, medicine.package_content, quantity)
     prescription = find_prescription(record_id) or _begin(actor, record)
     item = PrescriptionItem(
         prescription_id=prescription.id,
@@ -61,11 +65,12 @@ def add_item(
         medicine_name=medicine.name,
         strength=medicine.strength,
         unit=medicine.unit,
+        dose_unit=medicine.dose_unit,
         route=medicine.route,
         dose_amount=dose.amount,
         times_per_day=dose.times_per_day,
         days=dose.days,
-        quantity=dose.quantity(medicine.unit),
+        quantity=handed_over,
         meal_timing=meal_timing,
         instructions=(instructions or "").strip()[:LONGEST_INSTRUCTIONS] or None,
         position=_next_position(prescription.id),
@@ -122,11 +127,11 @@ def replace_prescription(actor: Actor, record_id: UUID) -> None:
 
 
 def copy_prescription(actor: Actor, from_record_id: UUID, to_record_id: UUID) -> None:
-    """Give an amendment's draft the medicines of the version it amends."""
+    """Give an amendment's draft the medicines of the version it amends, as they were; none that was cancelled."""
     former = find_prescription(from_record_id)
-    items = [] if former is None else list(db.session.scalars(_items_of(former.id)))
-    if former is None or not items:
+    if former is None or former.status is not PrescriptionStatus.SIGNED:
         return
+    items = list(db.session.scalars(_items_of(former.id)))
     copy = Prescription(
         record_id=to_record_id,
         patient_id=former.patient_id,
@@ -138,7 +143,7 @@ def copy_prescription(actor: Actor, from_record_id: UUID, to_record_id: UUID) ->
     db.session.add(copy)
     db.session.flush()
     for item in items:
-        copied = {name: getattr(item, name) for name in _COPIED}
+        copied = {name: getattr(item, name) for name in _COPIED} | {"started_at": item.started_at or former.signed_at}
         db.session.add(PrescriptionItem(prescription_id=copy.id, created_by=actor.id, **copied))
     copy_overrides(actor, former.id, copy.id)
     db.session.flush()

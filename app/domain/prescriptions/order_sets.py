@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from app.core.errors import InvalidValue, NotFound, StaleVersion
 from app.core.formats.names import normalise_name
 from app.core.i18n import _l
 from app.domain.audit.operations import record_change
-from app.domain.prescriptions.doses import Dose
+from app.domain.prescriptions.doses import Dose, check_handed_over
 from app.domain.prescriptions.errors import DuplicateMedicine
 from app.domain.prescriptions.models import MealTiming, Medicine, OrderSet, OrderSetItem
 from app.domain.prescriptions.operations import LONGEST_INSTRUCTIONS
@@ -43,7 +44,7 @@ def read_set(set_id: UUID) -> tuple[Any, list[Any]]:
     items = sa.select(
         OrderSetItem.id, OrderSetItem.dose_amount, OrderSetItem.times_per_day, OrderSetItem.days,
         OrderSetItem.meal_timing, OrderSetItem.instructions, Medicine.name, Medicine.strength, Medicine.unit,
-        Medicine.route, Medicine.is_active,
+        Medicine.dose_unit, Medicine.route, Medicine.is_active, OrderSetItem.quantity,
     ).select_from(OrderSetItem).join(Medicine, Medicine.id == OrderSetItem.medicine_id)  # fmt: skip
     items = items.where(OrderSetItem.order_set_id == set_id).order_by(OrderSetItem.position, OrderSetItem.id)
     return row, list(db.session.execute(items).all())
@@ -83,12 +84,14 @@ def add_set_item(
     dose: Dose,
     meal_timing: MealTiming,
     instructions: str,
+    quantity: Decimal | None = None,
 ) -> None:
     """Put a medicine with its usual dose into an order set.
 
-    Raises NotFound, UnknownMedicine, DuplicateMedicine, or InvalidValue where the set is full.
+    Raises NotFound, UnknownMedicine, DuplicateMedicine, QuantityNeeded, or InvalidValue where the set is full.
     """
     held, medicine = _hold(set_id), get_medicine(medicine_id)
+    check_handed_over(dose, medicine.unit, medicine.dose_unit, medicine.package_content, quantity)
     count, last = db.session.execute(
         sa.select(sa.func.count(), sa.func.max(OrderSetItem.position)).where(OrderSetItem.order_set_id == set_id)
     ).one()
@@ -97,7 +100,7 @@ def add_set_item(
     item = OrderSetItem(
         order_set_id=set_id, medicine_id=medicine_id, dose_amount=dose.amount, times_per_day=dose.times_per_day,
         days=dose.days, meal_timing=meal_timing, instructions=instructions.strip()[:LONGEST_INSTRUCTIONS] or None,
-        position=0 if last is None else last + 1, created_by=actor.id,
+        quantity=quantity, position=0 if last is None else last + 1, created_by=actor.id,
     )  # fmt: skip
     try:
         with db.session.begin_nested():

@@ -31,7 +31,16 @@ def search_medicines(text: str, limit: int = FOUND_AT_MOST) -> list[Any]:
         for word in words
     )
     query = (
-        sa.select(Medicine.id, Medicine.name, Medicine.strength, Medicine.form, Medicine.unit, Medicine.route)
+        sa.select(
+            Medicine.id,
+            Medicine.name,
+            Medicine.strength,
+            Medicine.form,
+            Medicine.unit,
+            Medicine.route,
+            Medicine.dose_unit,
+            Medicine.package_content,
+        )
         .where(Medicine.is_active, *matches)
         .order_by(
             Medicine.search_name.startswith(words[0], autoescape=True).desc(), Medicine.search_name, Medicine.code
@@ -65,6 +74,8 @@ def list_items(record_id: UUID) -> list[Any]:
             Medicine.atc_code,
             Prescription.code.label("prescription_code"),
             Prescription.status,
+            Prescription.cancelled_at,
+            Prescription.cancel_reason,
         )
         .select_from(PrescriptionItem)
         .join(Prescription, Prescription.id == PrescriptionItem.prescription_id)

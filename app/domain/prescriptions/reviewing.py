@@ -22,7 +22,17 @@ from app.core.i18n import _l
 from app.core.ids import new_id
 from app.domain.audit.operations import record_change
 from app.domain.patients.models import Patient, PatientAllergy
-from app.domain.prescriptions.checks import Interaction, Prescribed, Warned, find_warnings, ingredient_keys
+from app.domain.prescriptions.checks import (
+    Interaction,
+    Prescribed,
+    Warned,
+    by_gravity,
+    find_cancelled,
+    find_uncompared,
+    find_warnings,
+    ingredient_keys,
+    list_unnamed,
+)
 from app.domain.prescriptions.errors import PrescribesForDeceased, UnansweredWarnings
 from app.domain.prescriptions.models import (
     IngredientInteraction,
@@ -33,6 +43,7 @@ from app.domain.prescriptions.models import (
     PrescriptionStatus,
 )
 from app.domain.prescriptions.queries import list_items
+from app.domain.prescriptions.substances import ingredients_of
 from app.domain.records.drafts import hold_draft, touch
 from app.domain.records.models import MedicalRecord
 
@@ -60,7 +71,14 @@ def review_prescription(record_id: UUID, patient_id: UUID, items: Sequence[Any])
     prescribed = [Prescribed.of(row) for row in items]
     running = _list_running(record_id, patient_id)
     keys = ingredient_keys((*prescribed, *running))
-    warnings = find_warnings(prescribed, running, _list_allergies(patient_id), _interactions_among(keys))
+    allergies = _list_allergies(patient_id)
+    warnings = by_gravity(
+        [
+            *find_warnings(prescribed, running, allergies, _interactions_among(keys)),
+            *_find_uncompared(allergies),
+            *_find_cancelled(record_id, items),
+        ]
+    )
     return Review(warnings, _list_reasons(record_id) if any(one.needs_reason for one in warnings) else {})
 
 
@@ -73,6 +91,7 @@ def check_can_prescribe(record_id: UUID, patient_id: UUID) -> None:
     if not items:
         return
     refuse_deceased(patient_id)
+    _hold_before(record_id)
     review = review_prescription(record_id, patient_id, items)
     if review.unanswered:
         raise UnansweredWarnings
@@ -118,6 +137,24 @@ def copy_overrides(actor: Actor, from_id: UUID, to_id: UUID) -> None:
         db.session.add(PrescriptionOverride(prescription_id=to_id, created_by=actor.id, **row._mapping))
 
 
+def find_cancelled_before(record_id: UUID) -> Any:
+    """Return the prescription of the version that a draft amends, where it was cancelled: code and cancel_reason."""
+    query = sa.select(Prescription.code, Prescription.cancel_reason).where(
+        Prescription.record_id == _parent_of(record_id), Prescription.status == PrescriptionStatus.CANCELLED
+    )
+    return db.session.execute(query).one_or_none()
+
+
+def _hold_before(record_id: UUID) -> None:
+    """Hold the prescription that a draft amends until it is signed, so that nobody cancels it meanwhile."""
+    query = sa.select(Prescription.id).where(Prescription.record_id == _parent_of(record_id))
+    db.session.execute(query.with_for_update())
+
+
+def _parent_of(record_id: UUID) -> sa.ScalarSelect[UUID | None]:
+    return sa.select(MedicalRecord.parent_id).where(MedicalRecord.id == record_id).scalar_subquery()
+
+
 def list_overrides(prescription_id: UUID) -> list[Any]:
     """Return what was prescribed in spite of a warning, and why."""
     columns = (PrescriptionOverride.kind, PrescriptionOverride.summary, PrescriptionOverride.reason)
@@ -138,17 +175,43 @@ def _override(actor: Actor, prescription_id: UUID, warned: Warned, reason: str) 
 
 
 def _list_allergies(patient_id: UUID) -> list[str]:
-    query = sa.select(PatientAllergy.substance).where(
+    """Return the allergies as they are written, with the reactions: what people react to may stand in either."""
+    query = sa.select(PatientAllergy.substance, PatientAllergy.reaction).where(
         PatientAllergy.patient_id == patient_id, PatientAllergy.deleted_at.is_(None)
     )
-    return list(db.session.scalars(query.order_by(PatientAllergy.substance)))
+    rows = db.session.execute(query.order_by(PatientAllergy.substance, PatientAllergy.id))
+    return [f"{row.substance}: {row.reaction}" if row.reaction else row.substance for row in rows]
+
+
+def _find_uncompared(allergies: list[str]) -> list[Warned]:
+    unnamed = list_unnamed(allergies)
+    if not unnamed:
+        return []
+    rows = db.session.execute(sa.select(Medicine.name, Medicine.ingredients))
+    return find_uncompared(unnamed, list({one for row in rows for one in ingredients_of(row.name, row.ingredients)}))
+
+
+def _find_cancelled(record_id: UUID, items: Sequence[Any]) -> list[Warned]:
+    """Warn of what an amendment copied before the prescription that it was copied from was cancelled."""
+    copied = [Prescribed.of(row) for row in items if row.started_at is not None]
+    former = find_cancelled_before(record_id) if copied else None
+    return find_cancelled(copied, former.code, former.cancel_reason or "—") if former else []
 
 
 def _list_running(record_id: UUID, patient_id: UUID) -> list[Prescribed]:
-    """Return what the patient still takes of other visits: signed, not cancelled, and not for that many days yet."""
-    this, draft = aliased(MedicalRecord), aliased(Prescription)
+    """Return what the patient still takes of other visits: signed, not cancelled, and not for that many days yet.
+
+    Of a prescription that is being renewed, only what stands on the draft again is left out.
+    """
+    this, draft, again = aliased(MedicalRecord), aliased(Prescription), aliased(PrescriptionItem)
     series = sa.select(this.series_id).where(this.id == record_id).scalar_subquery()
-    renewed = sa.select(draft.renewed_from_id).where(draft.record_id == record_id).scalar_subquery()
+    renewed = sa.exists().where(
+        draft.record_id == record_id,
+        draft.renewed_from_id == Prescription.id,
+        again.prescription_id == draft.id,
+        again.medicine_id == PrescriptionItem.medicine_id,
+    )
+    began = sa.func.coalesce(PrescriptionItem.started_at, Prescription.signed_at)
     query = (
         sa.select(
             PrescriptionItem.medicine_id, PrescriptionItem.medicine_name, Medicine.ingredients, Medicine.atc_code,
@@ -162,9 +225,9 @@ def _list_running(record_id: UUID, patient_id: UUID) -> list[Prescribed]:
             Prescription.patient_id == patient_id,
             Prescription.status == PrescriptionStatus.SIGNED,
             Prescription.created_at > clock.now() - sa.func.make_interval(2),
-            Prescription.signed_at + sa.func.make_interval(0, 0, 0, PrescriptionItem.days) > clock.now(),
+            began + sa.func.make_interval(0, 0, 0, PrescriptionItem.days) > clock.now(),
             MedicalRecord.series_id != series,
-            Prescription.id.is_distinct_from(renewed),
+            ~renewed,
         )
         .order_by(Prescription.created_at.desc())
         .limit(MOST_RUNNING)

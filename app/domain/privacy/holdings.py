@@ -41,6 +41,8 @@ BY_ACCOUNT = "patient_user_id IN (SELECT id FROM patient_users WHERE patient_id 
 SECRET = "secret with which the account is opened; of no use to a reader, of much to a thief"  # noqa: S105
 LOGS = "ids only; the log stays provable, and says nothing once the patient is nobody"
 RELEASED = "is_current AND released_at <= now()"  # as the patient sees results in the portal
+SIGNED = "status <> 'draft'"  # a draft is nobody's record yet: nobody may take medicines by it
+OF_SIGNED = f"prescription_id IN (SELECT id FROM prescriptions WHERE {SIGNED})"  # noqa: S608
 STAFF = frozenset({"created_by", "updated_by", "version"})
 
 HOLDINGS: tuple[Holding, ...] = (
@@ -57,21 +59,23 @@ HOLDINGS: tuple[Holding, ...] = (
     ),
     Holding("vital_signs", _l("Vital signs"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("patient_conditions", _l("Problems"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
-    Holding("medical_records", _l("Medical records"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("medical_records", _l("Medical records"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF, shown=SIGNED),
     Holding(
         "record_diagnoses",
         _l("Diagnoses"),
         "record_id IN (SELECT id FROM medical_records WHERE patient_id = :who)",
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
+        shown=f"record_id IN (SELECT id FROM medical_records WHERE {SIGNED})",  # noqa: S608
     ),
-    Holding("prescriptions", _l("Prescriptions"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
+    Holding("prescriptions", _l("Prescriptions"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF, shown=SIGNED),
     Holding(
         "prescription_items",
         _l("Prescribed medicines"),
         "prescription_id IN (SELECT id FROM prescriptions WHERE patient_id = :who)",
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
+        shown=OF_SIGNED,
     ),
     Holding("lab_orders", _l("Orders of tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
     Holding("lab_order_items", _l("Ordered tests"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF),
@@ -98,6 +102,7 @@ HOLDINGS: tuple[Holding, ...] = (
         "prescription_id IN (SELECT id FROM prescriptions WHERE patient_id = :who)",
         OnErasure.WITH_RECORDS,
         hidden=STAFF | {"warning_key"},
+        shown=OF_SIGNED,
     ),
     Holding(
         "appointment_reminders",

@@ -17,7 +17,7 @@ from app.core.errors import Text
 from app.domain.appointments.own_visits import read_own_appointment
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
-from app.domain.prescriptions.doses import Dose
+from app.domain.prescriptions.doses import Dose, dosed_in
 from app.domain.prescriptions.models import MealTiming, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import MedicalRecord, RecordDiagnosis
 
@@ -139,6 +139,7 @@ def _list_medicines(prescription_id: UUID) -> tuple[Medicine, ...]:
             PrescriptionItem.medicine_name,
             PrescriptionItem.strength,
             PrescriptionItem.unit,
+            PrescriptionItem.dose_unit,
             PrescriptionItem.dose_amount,
             PrescriptionItem.times_per_day,
             PrescriptionItem.days,
@@ -154,7 +155,7 @@ def _list_medicines(prescription_id: UUID) -> tuple[Medicine, ...]:
             name=row.medicine_name,
             strength=row.strength,
             unit=row.unit,
-            dose=Dose(row.dose_amount, row.times_per_day, row.days).text(row.unit),
+            dose=Dose(row.dose_amount, row.times_per_day, row.days).text(dosed_in(row)),
             quantity=row.quantity,
             meal_timing=row.meal_timing,
             instructions=row.instructions,

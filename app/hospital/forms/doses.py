@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app.core.errors import InvalidValue
 from app.core.formats.numbers import AmbiguousNumber
 from app.core.i18n import _l
 from app.core.ids import parse_id
-from app.domain.prescriptions.doses import Dose, parse_amount, parse_count
+from app.domain.prescriptions.doses import Dose, parse_amount, parse_count, parse_quantity
 from app.domain.prescriptions.models import MealTiming
 from app.domain.prescriptions.operations import LONGEST_INSTRUCTIONS
 from app.hospital.wording import MEAL_TIMING
@@ -28,6 +29,7 @@ class DoseForm(Form):
     dose_amount = StringField(_l("Dose"))
     times_per_day = StringField(_l("Times a day"))
     days = StringField(_l("Days"))
+    quantity = StringField(_l("Quantity"))
     meal_timing = SelectField(
         _l("Timing"),
         choices=[SelectChoice(timing.value, label) for timing, label in MEAL_TIMING.items()],
@@ -43,18 +45,21 @@ class DoseForm(Form):
         """Whether a medicine is being written: chosen, or with a dose."""
         return bool(self.medicine_id.data or self.dose_amount.data)
 
-    def read_item(self) -> tuple[UUID, Dose, MealTiming] | None:
-        """Return medicine, dose and timing, or None with an error at every field that is wrong."""
+    def read_item(self) -> tuple[UUID, Dose, MealTiming, Decimal | None] | None:
+        """Return medicine, dose, timing and typed quantity, or None with an error at every field that is wrong."""
         medicine_id = parse_id(self.medicine_id.data or "")
         if medicine_id is None:
             self.add_error("medicine_q", InvalidValue(_l("Choose a medicine from the list.")))
         dose = self._read_dose()
         timing = self.meal_timing.data if self.meal_timing.data in set(MealTiming) else MealTiming.ANY
-        return (medicine_id, dose, MealTiming(timing)) if medicine_id and dose else None
+        quantity = self._read("quantity", parse_quantity)
+        if medicine_id is None or dose is None or self.quantity.errors:
+            return None
+        return medicine_id, dose, MealTiming(timing), quantity
 
     def forget_item(self) -> None:
         """Empty the fields of the medicine that was just added."""
-        for name in ("medicine_q", "medicine_id", "dose_amount", "times_per_day", "days", "instructions"):
+        for name in ("medicine_q", "medicine_id", "dose_amount", "times_per_day", "days", "quantity", "instructions"):
             self._fields[name].data = ""
         self.meal_timing.data = MealTiming.ANY.value
 

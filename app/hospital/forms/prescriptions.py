@@ -52,6 +52,8 @@ class MedicineForm(_Versioned):
     strength = _text("strength")
     form = _text("form")
     unit = _text("unit")
+    dose_unit = _text("dose_unit")
+    package_content = _text("package_content")
     route = _text("route")
     atc_code = _text("atc_code")
     ingredients = _text("ingredients")

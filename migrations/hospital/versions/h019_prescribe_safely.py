@@ -12,6 +12,7 @@ depends_on = None
 TABLES = (
     "order_set_items", "order_sets", "prescription_favourites", "ingredient_interactions", "prescription_overrides",
 )  # fmt: skip
+KINDS = ("allergy", "duplicate", "interaction", "uncompared", "cancelled")
 COLUMNS = ("renewed_from_id", "national_code", "cancelled_at", "cancelled_by", "cancel_reason")
 
 # Like the function of h009, but what is signed may be cancelled with a reason, and be given its national code, once.
@@ -36,6 +37,20 @@ END $$;
 
 CREATE TRIGGER keep_signed BEFORE INSERT OR UPDATE OR DELETE ON prescription_overrides
     FOR EACH ROW EXECUTE FUNCTION vien_freeze_prescription_item();
+"""
+
+# What of the starting formulary is handed over in packages is dosed in what comes out of them.
+COUNT_DOSES = """
+UPDATE medicines SET dose_unit = starting.dose_unit, package_content = starting.package_content
+FROM (VALUES
+    ('INSGLA', 'bút', 'đơn vị', 300), ('SALBUX', 'bình', 'nhát', 200), ('BUDFOR', 'ống', 'nhát', NULL),
+    ('FLUTIX', 'lọ', 'nhát', NULL), ('XYLO', 'lọ', 'giọt', NULL), ('NACL09', 'lọ', 'giọt', NULL),
+    ('TOBRA', 'lọ', 'giọt', NULL), ('OFLOTAI', 'lọ', 'giọt', NULL), ('NATHYA', 'lọ', 'giọt', NULL),
+    ('DICLOGEL', 'tuýp', 'lớp mỏng', NULL), ('ACICKEM', 'tuýp', 'lớp mỏng', NULL),
+    ('CLOTRIKEM', 'tuýp', 'lớp mỏng', NULL), ('BETAKEM', 'tuýp', 'lớp mỏng', NULL),
+    ('FUSIKEM', 'tuýp', 'lớp mỏng', NULL), ('PERME5', 'tuýp', 'lớp mỏng', NULL)
+) AS starting (code, unit, dose_unit, package_content)
+WHERE medicines.code = starting.code AND medicines.unit = starting.unit;
 """
 
 AS_BEFORE = """
@@ -90,7 +105,9 @@ def _usual_dose(table: str) -> list[sa.Column | sa.CheckConstraint]:
         sa.Column("days", sa.Integer(), nullable=False),
         sa.Column("meal_timing", _among("mealtiming", *timings), nullable=False),
         sa.Column("instructions", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Numeric(10, 3), nullable=True),
         sa.CheckConstraint("dose_amount > 0", name=op.f(f"ck_{table}_dose_amount")),
+        sa.CheckConstraint("quantity > 0", name=op.f(f"ck_{table}_quantity")),
         sa.CheckConstraint("times_per_day BETWEEN 1 AND 24", name=op.f(f"ck_{table}_times_per_day")),
         sa.CheckConstraint("days BETWEEN 1 AND 365", name=op.f(f"ck_{table}_days")),
     ]
@@ -98,6 +115,7 @@ def _usual_dose(table: str) -> list[sa.Column | sa.CheckConstraint]:
 
 def upgrade() -> None:
     _widen()
+    op.execute(COUNT_DOSES)
     _make_overrides_and_interactions()
     _make_what_is_at_hand()
     op.execute(FREEZE)
@@ -108,6 +126,12 @@ def _widen() -> None:
     op.add_column(
         "medicines", sa.Column("ingredients", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False)
     )
+    op.add_column("medicines", sa.Column("dose_unit", sa.Text(), nullable=True))
+    op.add_column("medicines", sa.Column("package_content", sa.Numeric(10, 3), nullable=True))
+    op.create_check_constraint(op.f("ck_medicines_dose_unit_has_text"), "medicines", "length(dose_unit) > 0")
+    op.create_check_constraint(op.f("ck_medicines_package_content"), "medicines", "package_content > 0")
+    op.add_column("prescription_items", sa.Column("dose_unit", sa.Text(), nullable=True))
+    op.add_column("prescription_items", sa.Column("started_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("prescriptions", sa.Column("renewed_from_id", sa.Uuid(), nullable=True))
     op.add_column("prescriptions", sa.Column("national_code", sa.Text(), nullable=True))
     op.add_column("prescriptions", sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True))
@@ -134,7 +158,7 @@ def _make_overrides_and_interactions() -> None:
     op.create_table(
         "prescription_overrides",
         sa.Column("prescription_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", _among("warningkind", "allergy", "duplicate", "interaction"), nullable=False),
+        sa.Column("kind", _among("warningkind", *KINDS), nullable=False),
         sa.Column("warning_key", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -225,4 +249,9 @@ def downgrade() -> None:
         op.drop_constraint(op.f(f"ck_prescriptions_{name}"), "prescriptions")
     for column in COLUMNS:
         op.drop_column("prescriptions", column)
-    op.drop_column("medicines", "ingredients")
+    for column in ("dose_unit", "started_at"):
+        op.drop_column("prescription_items", column)
+    for name in ("dose_unit_has_text", "package_content"):
+        op.drop_constraint(op.f(f"ck_medicines_{name}"), "medicines")
+    for column in ("dose_unit", "package_content", "ingredients"):
+        op.drop_column("medicines", column)

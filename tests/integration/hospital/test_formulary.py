@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.core.db import db
 from app.domain.audit.models import AuditEntry
-from app.domain.prescriptions.models import IngredientInteraction, Medicine
+from app.domain.prescriptions.models import IngredientInteraction, MealTiming, Medicine, OrderSet, OrderSetItem
 from tests.integration.hospital.pages import fields_of
 from tests.support.queries import count_queries
 
@@ -32,6 +32,7 @@ def clean(platform, alpha):
     """Take out the medicines that a test puts in: the formulary is a preset that is not emptied after tests."""
     yield
     with platform.admin(alpha) as connection:
+        connection.execute("DELETE FROM order_sets")
         connection.execute("DELETE FROM medicines WHERE code LIKE 'THU%'")
 
 
@@ -59,6 +60,38 @@ def test_a_file_is_tried_then_imported_and_broken_rows_are_named(administrator, 
     with bound(alpha):
         count = sa.select(sa.func.count()).select_from(AuditEntry).where(AuditEntry.action == "formulary.import")
         assert db.session.scalar(count) == 1, "the same file again changes nothing"
+
+
+def test_a_file_changes_no_unit_beneath_doses_and_keeps_what_it_says_nothing_of(
+    administrator, bound, alpha, clean
+) -> None:
+    url = f"{DESK}/formulary/import"
+    header = "Mã thuốc;Tên thuốc;Hàm lượng;Dạng bào chế;Đơn vị;Đơn vị liều;Dung lượng;Đường dùng;Mã ATC\n"
+    bottle, tablet = "THU5;Siro thử;1 mg/ml;Siro;chai;ml;60;Uống;R05CB06\n", "THU6;Viên thử;1 mg;Viên;viên;;;Uống;\n"
+    tube = "THU7;Kem thử;1 %;Kem;tuýp;;;Bôi;\n"
+    page = send(administrator, url, (header + bottle + tablet + tube).encode(), "import").get_data(as_text=True)
+    assert ">4<" in page, "a tube is not what a dose is counted in"
+    with bound(alpha):
+        one = db.session.scalars(sa.select(Medicine).where(Medicine.code == "THU5")).one()
+        assert (one.unit, one.dose_unit, one.package_content) == ("chai", "ml", 60)
+        order_set = OrderSet(name="Ho", note=None)
+        db.session.add(order_set)
+        db.session.flush()
+        db.session.add(OrderSetItem(
+            order_set_id=order_set.id, medicine_id=one.id, dose_amount=5, times_per_day=3, days=5,
+            meal_timing=MealTiming.ANY))  # fmt: skip
+    assert "Siro (chai · 60 ml)" in administrator.get(f"{DESK}/formulary?q=siro+thu").get_data(as_text=True)
+    changed = "THU5;Siro thử;2 mg/ml;Siro;chai;ml;60;Uống;R05CB06\nTHU6;Viên thử;2 mg;Viên;viên;;;Uống;\n"
+    page = send(administrator, url, (header + changed).encode(), "import").get_data(as_text=True)
+    assert ">2<" in page
+    without = "code,name,strength,form,unit,route\nTHU5,Siro thử mới,1 mg/ml,Siro,chai,Uống\n"
+    assert send(administrator, url, without.encode(), "import").status_code == 200
+    with bound(alpha):
+        strengths = dict(db.session.execute(
+            sa.select(Medicine.code, Medicine.strength).where(Medicine.code.in_(["THU5", "THU6"]))).all())  # fmt: skip
+        assert strengths == {"THU5": "1 mg/ml", "THU6": "2 mg"}
+        one = db.session.scalars(sa.select(Medicine).where(Medicine.code == "THU5")).one()
+        assert (one.name, one.dose_unit, one.atc_code) == ("Siro thử mới", "ml", "R05CB06")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04zip", "Mã thuốc;Tên\nA;B\n".encode(), b"a,b\n" * 3])

@@ -15,7 +15,7 @@ from app.core.db import db
 from app.core.errors import StaleVersion
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import AccessEntry, AuditEntry
-from app.domain.patients.models import AllergyState, Patient, PatientAllergy
+from app.domain.patients.models import Patient
 from app.domain.prescriptions.errors import NotInForce
 from app.domain.prescriptions.interactions import InteractionDetails, check_interaction
 from app.domain.prescriptions.issued import cancel_prescription
@@ -34,45 +34,10 @@ from app.domain.prescriptions.models import (
 from app.domain.records.models import MedicalRecord, RecordStatus
 from app.tenancy.binding import bind_hospital
 from tests.integration.hospital.pages import fields_of
+from tests.integration.hospital.prescribing import act, allergic_to, medicine, prescribe, signed, write
 from tests.support.queries import count_queries
 
 DESK = "/h/alpha/hospital"
-
-
-def medicine(bound, code):
-    with bound("alpha"):
-        return str(db.session.scalars(sa.select(Medicine.id).where(Medicine.code == code)).one())
-
-
-def allergic_to(bound, begun, substance) -> None:
-    with bound("alpha"):
-        db.session.get_one(Patient, begun.patient_id).allergy_state = AllergyState.KNOWN
-        db.session.add(PatientAllergy(patient_id=begun.patient_id, substance=substance))
-
-
-def act(begun, path="", url=None, **changes):
-    url = url or begun.url
-    return begun.doctor.post(url + path, data=fields_of(begun.doctor.get(url), **changes))
-
-
-def prescribe(bound, begun, code, days="5", url=None):
-    item = {"medicine_id": medicine(bound, code), "dose_amount": "1", "times_per_day": "2", "days": days}
-    response = act(begun, "/medicines", url, **item)
-    assert response.status_code == 303, response.get_data(as_text=True)
-
-
-def write(begun, url=None) -> None:
-    assert act(begun, url=url, assessment="Viêm họng", plan="Nghỉ").status_code == 303
-    if "J02.9" not in begun.doctor.get(url or begun.url).get_data(as_text=True):
-        assert act(begun, "/diagnoses", url, code="J02.9").status_code == 303
-
-
-def signed(bound, begun, code="PARA500") -> str:
-    write(begun)
-    prescribe(bound, begun, code)
-    assert act(begun, "/sign").status_code == 303
-    with bound("alpha"):
-        return str(db.session.scalars(sa.select(Prescription.id)).one())
 
 
 def test_an_allergy_is_warned_of_and_signing_waits_for_a_reason(bound, alpha, consultation) -> None:

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from app.core import clock
 from app.core.db import db
 from app.core.ids import new_id
+from app.domain.patients.models import PatientRelation, RelationKind
 from app.domain.prescriptions.models import Medicine, Prescription, PrescriptionItem, PrescriptionStatus
 from app.domain.records.models import MedicalRecord
+from app.web import prescription_paper
 from tests import factories
 from tests.support.queries import count_queries
 
@@ -65,3 +67,17 @@ def test_another_patients_prescription_is_not_there(bound, alpha, sign_in_patien
     theirs = make_prescription(bound, other, signed=True)
     for path in ("", "/paper"):
         assert browser.get(f"{PORTAL}/prescriptions/{theirs}{path}").status_code == 404
+
+
+def test_a_small_childs_paper_names_who_is_written_down_by_name(bound, alpha, sign_in_patient, monkeypatch) -> None:
+    browser = sign_in_patient(alpha, born_on=clock.now().date() - timedelta(days=900))
+    patient_id, said = browser.person["patient_id"], {}
+    mine = make_prescription(bound, patient_id, signed=True)
+    with bound(alpha):
+        father = factories.make_patient().id
+        db.session.add(PatientRelation(patient_id=patient_id, kind=RelationKind.FATHER, related_id=father))
+        db.session.flush()
+        db.session.add(PatientRelation(patient_id=patient_id, kind=RelationKind.MOTHER, full_name="Lê Thị Mẹ"))
+    monkeypatch.setattr(prescription_paper, "pdf", lambda _name, facts: said.update(facts["patient"]) or b"%PDF-")
+    assert browser.get(f"{PORTAL}/prescriptions/{mine}/paper").status_code == 200
+    assert (said["guardian"], said["weight"]) == ("Lê Thị Mẹ", "chưa cân")

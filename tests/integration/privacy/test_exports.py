@@ -30,6 +30,7 @@ from app.domain.privacy.exports import (
 )
 from app.domain.privacy.holdings import list_exported
 from app.domain.privacy.models import OwnExport
+from app.domain.records.models import MedicalRecord, RecordStatus
 from app.domain.security.models import HospitalSecurityEvent
 from app.tenancy.binding import bind_hospital, bound_hospital
 from tests import factories
@@ -77,6 +78,10 @@ def test_a_copy_carries_everything_of_one_patient_and_nothing_of_another(app: Fl
     }
     for filled in ("patients", "appointments", "medical_records", "record_diagnoses", "prescriptions", "vital_signs"):
         assert tables[filled], filled
+    with bound("alpha"):
+        draft = MedicalRecord.patient_id == world.patient_id, MedicalRecord.status == RecordStatus.DRAFT
+        assert db.session.scalar(sa.select(sa.exists().where(*draft))), "somebody is writing something meanwhile"
+    assert {row["status"] for name in ("medical_records", "prescriptions") for row in tables[name]} == {"signed"}
     assert world.name in copy.read("README.html").decode()
     everything = "".join(copy.read(name).decode() for name in copy.namelist() if not name.startswith("files/"))
     assert world.other_name not in everything

@@ -50,8 +50,8 @@ def test_an_allergy_is_matched_by_whole_words(allergy: str, ingredient: str, war
     [
         ("Amoxicillin", "Amoxicilin + Acid clavulanic", "J01CR02", 1),
         ("Penicillin", "Amoxicilin", "J01CA04", 1),
-        ("Penicillin", "Amoxicilin", None, 0),
-        ("Penicillin", "Cefuroxim", "J01DC02", 0),
+        ("Penicillin", "Amoxicilin", None, 1),
+        ("Penicillin", "Doxycyclin", None, 0),
         ("thuốc kháng viêm không steroid", "Ibuprofen", "M01AE01", 1),
         ("Phấn hoa", "Amoxicilin", "J01CA04", 0),
     ],
