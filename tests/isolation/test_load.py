@@ -206,7 +206,7 @@ def test_thirty_two_threads_over_four_hospitals_never_mix_them(
         assert all(name.startswith(CANARIES[code]) for name in names or ()), (code, way, names)
         assert not any(name.endswith("lost") for name in names or ()), (code, way, names)
     nothing_stays_out(narrow, platform)
-    nothing_is_left(narrow, platform, hospitals)
+    nothing_is_left(platform, hospitals)
     record_property(
         "isolation",
         {
@@ -257,14 +257,12 @@ def nothing_stays_out(narrow: Flask, platform: Platform) -> None:
                 assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
-def nothing_is_left(narrow: Flask, platform: Platform, hospitals: tuple[str, ...]) -> None:
+def nothing_is_left(platform: Platform, hospitals: tuple[str, ...]) -> None:
     """Assert that the server knows of no connection once all pools are closed; a pooler keeps its own."""
     with platform.admin() as central:
         if central.execute("SELECT count(pooler_host) FROM database_clusters").fetchone() != (0,):
             return
-    for app in (narrow, platform.app):
-        with app.app_context():
-            tenancy().engines.dispose()
+    platform.close_connections()  # those of other tests' applications, too
     databases = [platform.databases[code] for code in hospitals]
     with platform.cluster.connect() as connection:
         until = time.monotonic() + 60
