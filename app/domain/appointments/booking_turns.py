@@ -76,7 +76,7 @@ def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Grante
 
     Raises PastSlot, NoSuchSlot, HospitalClosed, EnoughOfType, or SlotTaken in an absence and where it is full.
     """
-    visit_type = _find_type(wanted)
+    visit_type = _find_type(wanted, leaving)
     slot = _find_slot(wanted, visit_type.minutes if visit_type else None)
     standing = queries.read_standing(wanted.doctor_id, slot.start, slot.end)
     if standing.holiday is not None:
@@ -115,14 +115,18 @@ def _stands_in(visit: Appointment, doctor_id: UUID, slot: Slot) -> bool:
     return visit.doctor_id == doctor_id and visit.starts_at < slot.end and visit.ends_at > slot.start
 
 
-def _find_type(wanted: Wanted) -> sa.Row[*tuple[Any, ...]] | None:
+def _find_type(wanted: Wanted, leaving: Appointment | None) -> sa.Row[*tuple[Any, ...]] | None:
+    """Return the type that is wanted; a visit that moves keeps its own, also one that was closed since."""
     if wanted.type_id is None:
         return None
     query = sa.select(AppointmentType.minutes, AppointmentType.daily_capacity).where(
-        AppointmentType.id == wanted.type_id,
-        AppointmentType.closed_at.is_(None),
-        sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == wanted.department_id),
+        AppointmentType.id == wanted.type_id
     )
+    if leaving is None or leaving.type_id != wanted.type_id:
+        query = query.where(
+            AppointmentType.closed_at.is_(None),
+            sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == wanted.department_id),
+        )
     row = db.session.execute(query).one_or_none()
     if row is None:
         raise InvalidValue(_l("The department has no such type of visit."), field="type")

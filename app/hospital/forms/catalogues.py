@@ -14,6 +14,7 @@ from app.core.ids import parse_id
 from app.domain.organisation.catalogues import list_choices
 from app.domain.organisation.models import Department, Facility
 from app.web.forms import Form
+from app.web.versions import read_version
 
 LONGEST = Length(max=200, message=_l("Use at most %(count)s characters.", count=200))
 ASK_NUMBER = _l("Enter a number.")
@@ -58,7 +59,8 @@ class EntryForm(Form):
 
     @property
     def version_number(self) -> int:
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
 
 class FacilityForm(EntryForm):

@@ -16,6 +16,7 @@ from app.domain.records.vital_ranges import RANGES, VitalSign, check_blood_press
 from app.domain.records.vitals import LONGEST_NOTE, Observed
 from app.hospital.wording import CONSCIOUSNESS, OXYGEN
 from app.web.forms import Form
+from app.web.versions import read_version
 
 WHOLE = _l("Enter a whole number.")
 
@@ -100,4 +101,4 @@ class ReasonForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
