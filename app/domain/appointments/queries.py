@@ -256,12 +256,6 @@ def find_own_at(
     return db.session.execute(query.order_by(Appointment.starts_at).limit(1)).one_or_none()
 
 
-def is_away(doctor_id: UUID, start: datetime, end: datetime) -> bool:
-    """Tell whether a doctor, though scheduled, is not there in some part of a time, or nobody is on that day."""
-    standing = read_standing(doctor_id, start, end)
-    return standing.is_away or standing.holiday is not None
-
-
 def read_standing(doctor_id: UUID, start: datetime, end: datetime) -> Standing:
     """Return what stands in the way of a visit to a doctor at a time: one query."""
     absent = (
