@@ -61,7 +61,8 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A time that is asked for: at which doctor's, of which type, and whether it may be beyond the capacity."""
+    """A time that is asked for: at which doctor's, of which type, whether it may be beyond the capacity, and
+    whether free times nearby are looked for where it is not to be had."""
 
     doctor_id: UUID
     department_id: UUID
@@ -69,6 +70,7 @@ class Wanted:
     type_id: UUID | None = None
     beyond: bool = False
     at_desk: bool = False
+    alternatives: bool = True
 
 
 def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Granted:
@@ -162,5 +164,7 @@ def _refuse_beyond_type(wanted: Wanted, slot: Slot, visit_type: Any, leaving: Ap
 
 
 def _others(wanted: Wanted, slot: Slot) -> tuple[queries.FreeSlot, ...]:
+    if not wanted.alternatives:
+        return ()
     minutes = int((slot.end - slot.start).total_seconds()) // 60 if wanted.type_id else None
     return queries.find_alternatives(wanted.doctor_id, wanted.department_id, slot.start, minutes)
