@@ -16,6 +16,7 @@ from app.core.db import db
 from app.core.errors import InvalidValue, NotFound
 from app.core.i18n import _l
 from app.domain.appointments import queries, rules
+from app.domain.appointments.busy import read_standing
 from app.domain.appointments.errors import (
     EnoughOfType,
     HospitalClosed,
@@ -80,7 +81,7 @@ def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Grante
     """
     visit_type = _find_type(wanted, leaving)
     slot = _find_slot(wanted, visit_type.minutes if visit_type else None)
-    standing = queries.read_standing(wanted.doctor_id, slot.start, slot.end)
+    standing = read_standing(wanted.doctor_id, slot.start, slot.end)
     if standing.holiday is not None:
         raise HospitalClosed(standing.holiday, field="slot")
     taken = list(standing.places)

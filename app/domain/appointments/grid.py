@@ -17,8 +17,9 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.domain.access.reach import visiting, within_reach
+from app.domain.appointments.busy import Busy, list_busy
 from app.domain.appointments.models import Appointment, DoctorSchedule
-from app.domain.appointments.queries import FREED, Busy, hospital_zone, list_busy
+from app.domain.appointments.queries import FREED, hospital_zone
 from app.domain.appointments.slots import Occupied, Slot, WeeklyHours, places_of, slots_of_day
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser

@@ -19,8 +19,9 @@ from app.core.after_commit import after_commit
 from app.core.database_clock import moment, read_now
 from app.core.db import db
 from app.core.queue import enqueue
+from app.domain.appointments.busy import read_standing
 from app.domain.appointments.models import Appointment, AppointmentStatus
-from app.domain.appointments.queries import FREED, hospital_zone, list_hours, read_standing
+from app.domain.appointments.queries import FREED, hospital_zone, list_hours
 from app.domain.appointments.slots import WeeklyHours, slots_of_day
 from app.domain.audit.operations import record_change
 from app.domain.messages.addresses import find_ways
