@@ -9,6 +9,9 @@ UV_LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 PORT ?= 8000
 export PORT
 
+# Compiled modules are kept, whatever the shell says: the platform is many processes, and so are its tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The tests in parallel. A browser drives the application in real time and is not disturbed by other tests.
 # More than the cores: many tests wait for processes that they started or killed.
 WORKERS ?= 3

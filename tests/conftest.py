@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 
+from app.core import queue
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity import passwords
 from app.domain.identity.models import PatientUser
 from app.tenancy.binding import bind_hospital
-from app.tenancy.health import hospitals
+from app.tenancy.health import central, hospitals, reading
 from app.tenancy.health import servers as health_servers
 from app.tenancy.models import OperatorRole
+from app.web import security
 from tests import factories
 from tests.support import servers as test_servers
 from tests.support.client import CheckingClient
@@ -26,6 +31,10 @@ from tests.support.servers import Servers
 from tests.support.signing_in import sign_in_proven
 
 __all__ = ["count_queries"]
+
+# How long an example takes says how busy the machine is, and nothing about a property.
+properties.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+properties.load_profile("tests")
 
 Bind = Callable[[str], Any]
 
@@ -61,7 +70,12 @@ def platform(servers: Servers, worker_id: str) -> Iterator[Platform]:
     """A platform with the hospitals alpha and beta; reset it through the fixtures that use it."""
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher, passwords._of_nobody = quick, quick.hash("a password that nobody has")
-    hospitals.SLOW_MS = health_servers.SLOW_MS = 3_600_000  # a busy machine is no finding of these tests
+    # A busy machine is no finding of these tests, and no reason to look away from a service that is there.
+    hospitals.SLOW_MS = health_servers.SLOW_MS = 3_600_000
+    hospitals.CONNECT_SECONDS = health_servers.CONNECT_SECONDS = reading.CONNECT_SECONDS = 60
+    hospitals.answering = health_servers.answering = partial(reading.answering, seconds=60)
+    reading.ANSWER_SECONDS = central.LIMIT_SECONDS = 60
+    queue.ANSWER_SECONDS = security.ANSWER_SECONDS = 60
     platform = Platform(servers, worker_id)
     platform.reset()  # the first test finds what every other one finds
     yield platform

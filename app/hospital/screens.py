@@ -28,7 +28,7 @@ from app.hospital import hospital
 from app.hospital.administration import declare_administration
 from app.tenancy.binding import bound_hospital, needs_revision
 from app.web.forms import Form
-from app.web.live import stream_to
+from app.web.live import declare_holder, stream_to
 from app.web.live_hub import Holder
 from app.web.principals import current_actor
 from app.web.render import render, see_other
@@ -106,6 +106,13 @@ def screen_live(token: str) -> Response:
         bound_hospital().code, "screen", str(opened.id), token, request.remote_addr, frozenset({str(opened.id)})
     )
     return stream_to(holder, QUEUE)
+
+
+def _hears(holder: Holder) -> frozenset[str]:
+    return QUEUE if find_screen(holder.token) is not None else frozenset()
+
+
+declare_holder("screen", "hospital", _hears)
 
 
 def _open(token: str) -> OpenScreen:

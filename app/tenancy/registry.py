@@ -106,6 +106,7 @@ class Registry:
         self._trusted_seconds = trusted_seconds
         self._monotonic = monotonic
         self._known: dict[str, tuple[float, HospitalEntry | None]] = {}
+        self._times_forgotten = 0
         self._lock = threading.Lock()
 
     def get_by_code(self, code: str) -> HospitalEntry:
@@ -119,6 +120,7 @@ class Registry:
     def forget(self) -> None:
         """Trust no earlier answer any more, but keep it for when the central database is away."""
         with self._lock:
+            self._times_forgotten += 1
             self._known = {key: (float("-inf"), entry) for key, (_, entry) in self._known.items()}
 
     def _get(self, column: str, value: str) -> HospitalEntry:
@@ -134,6 +136,7 @@ class Registry:
     def _refresh(
         self, key: str, condition: sa.ColumnElement[bool], known: tuple[float, HospitalEntry | None] | None
     ) -> tuple[float, HospitalEntry | None]:
+        before = self._times_forgotten
         try:
             entry = self._read(condition)
         except (DBAPIError, PoolTimeout) as error:
@@ -143,6 +146,8 @@ class Registry:
             entry = known[1]
         fresh = (self._monotonic() + self._trusted_seconds, entry)
         with self._lock:
+            if before != self._times_forgotten:  # it changed while it was read: good for this once
+                fresh = (float("-inf"), entry)
             # Unknown codes must not fill the memory.
             if entry is not None or key in self._known or len(self._known) < MOST_KNOWN:
                 self._known[key] = fresh

@@ -7,7 +7,7 @@ takes a thread that serves pages.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
@@ -36,6 +36,10 @@ RETRY_MILLISECONDS = 3_000
 
 # Who may hear of a topic in which portal; None: everybody signed in there, of what concerns them alone.
 _topics: dict[tuple[str, str], str | None] = {}
+
+# Who is not signed in and holds streams all the same: at which portal, and of which topics they hear by now.
+Hears = Callable[[Holder], frozenset[str]]
+_holders: dict[str, tuple[str, Hears]] = {}
 
 
 class StreamsFull(Unavailable):
@@ -177,24 +181,36 @@ def frame_of(id_: str, change: Change) -> str:
 
 def end_what_is_not_theirs(holder: Holder, streams: Iterable[Stream]) -> None:
     """End the streams of somebody who is signed out, may not come in from where they are, or hears too much."""
-    permissions = _still_held(holder)
+    heard = _still_heard(holder)
     for stream in streams:
-        if permissions is None or not stream.topics <= heard_by(holder.portal, permissions):
+        if not stream.topics <= heard:
             stream.end("over")
 
 
-def _still_held(holder: Holder) -> frozenset[str] | None:
-    """Return the permissions that a holder has now; None where it is nobody any more."""
+def declare_holder(kind: str, portal: str, hears: Hears) -> None:
+    """Declare who holds streams without being signed in, at which portal, and of which topics they hear by now."""
+    _holders[kind] = (portal, hears)
+
+
+def _still_heard(holder: Holder) -> frozenset[str]:
+    """Return the topics that a holder hears by now: none where it is nobody any more."""
+    portal, hears = _holders.get(holder.portal, (holder.portal, _signed_in_hears))
     with bind_hospital(holder.hospital) if holder.hospital else nullcontext():
         undo = set_read_only(True)
         try:
-            gateway = gateway_store().get(find_bound_hospital(), holder.portal)
+            gateway = gateway_store().get(find_bound_hospital(), portal)
             if gateway.levels and not gateway.judge(parse_address(holder.address), clock.now().timestamp()).admitted:
-                return None
-            found = find_signed_in(holder.portal, holder.token, in_use=False)
-            return None if found is None or str(found.account_id) != holder.account else found.permissions
+                return frozenset()
+            return hears(holder)
         finally:
             undo()
+
+
+def _signed_in_hears(holder: Holder) -> frozenset[str]:
+    found = find_signed_in(holder.portal, holder.token, in_use=False)
+    if found is None or str(found.account_id) != holder.account:
+        return frozenset()
+    return heard_by(holder.portal, found.permissions)
 
 
 def live_origin() -> str | None:

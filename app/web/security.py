@@ -22,6 +22,8 @@ from app.web.gateway import counted_address, present_gateway
 from app.web.live import live_origin
 from app.web.principals import find_principal
 
+ANSWER_SECONDS = 1
+
 CONTENT_SECURITY_POLICY = {
     "default-src": "'self'",
     "base-uri": "'none'",
@@ -159,7 +161,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=settings.redis_url,
         RATELIMIT_STORAGE_OPTIONS={
             "socket_connect_timeout": 0.5,
-            "socket_timeout": 1,
+            "socket_timeout": ANSWER_SECONDS,
             "retry": Retry(NoBackoff(), 0),  # by itself redis-py tries ten times, and a reader waits
         },
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,

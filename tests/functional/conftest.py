@@ -62,7 +62,7 @@ def site(platform: Platform, mail: MailSink) -> Iterator[str]:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def open_browser(chromium: Browser, site: str) -> Iterator[Callable[..., Watched
         context = chromium.new_context(
             base_url=site, locale="vi-VN", reduced_motion="reduce", timezone_id="Asia/Ho_Chi_Minh", **shape, **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         pages.append(Watched(context.new_page(), javascript=options.get("java_script_enabled", True)))
         return pages[-1]
@@ -99,7 +99,7 @@ def open_browser(chromium: Browser, site: str) -> Iterator[Callable[..., Watched
     assert [fault for page in pages for fault in page.faults] == []
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Return the first true answer of a condition; fail when it does not come in time."""
     limit = time.monotonic() + seconds
     while not (answer := condition()):

@@ -16,7 +16,7 @@ class MailSink:
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
-        self._controller = Controller(self, hostname="127.0.0.1", port=find_free())
+        self._controller = Controller(self, hostname="127.0.0.1", port=find_free(), ready_timeout=60)
 
     @property
     def url(self) -> str:

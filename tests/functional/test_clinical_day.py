@@ -61,7 +61,7 @@ def morning(platform: Platform, bound: Callable[[str], Any], alpha: str, beta: s
             make_staff("lab_technician", username=name, full_name=f"Kỹ thuật viên {name}")
         first = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
         patients = {name: make_patient(full_name=name) for name in (*EXPECTED, ABSENT, WALK_IN, EMERGENCY)}
-        for number, name in enumerate((*EXPECTED, ABSENT)):
+        for number, name in enumerate((ABSENT, *EXPECTED)):
             begins = first + timedelta(minutes=30 * number)
             make_appointment(doctor_id=doctor.id, patient_id=patients[name].id, starts_at=begins)
         test = db.session.scalars(sa.select(LabTest).where(LabTest.code == "DGD")).one()
@@ -84,9 +84,9 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     alpha: str,
     open_browser: Callable[..., Watched],
 ) -> None:
-    def somebody(username: str) -> Watched:
+    def somebody(username: str, first_page: str = "today") -> Watched:
         browser = open_browser(DESKTOP, java_script_enabled=scripts)
-        _sign_in(browser, "alpha", username)
+        _sign_in(browser, "alpha", username, first_page)
         return browser
 
     desk, nurse, doctor = (somebody(name) for name in ("desk", "nurse", "doctor"))
@@ -117,10 +117,10 @@ def test_twelve_patients_pass_through_an_outpatient_day(
         consult(doctor, name, morning, orders=number == 1, prescribes=number == 2)
     doctor.page.goto(f"{HOME}/today")
     doctor.look("day-doctor")
-    act(row(desk_today(desk), ABSENT).get_by_role("link").first)
+    act(row(desk_today(desk), ABSENT).get_by_role("link", name=vi("Visit"), exact=True))
     _confirm(desk, vi("Did not come"), vi("Yes, did not come"))
 
-    examine(somebody("lab.first"), somebody("lab.second"), morning)
+    examine(somebody("lab.first", "laboratory"), somebody("lab.second", "laboratory"), morning)
     doctor.page.goto(f"{HOME}/results")
     doctor.look("day-results")
     doctor.press(vi("I have reviewed it"))

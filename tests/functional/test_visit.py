@@ -279,13 +279,13 @@ def _other_hospital_knows_nothing(browser: Watched, record_url: str) -> None:
     assert "/h/alpha/hospital/sign-in" in browser.page.url
 
 
-def _sign_in(browser: Watched, hospital: str, username: str) -> None:
+def _sign_in(browser: Watched, hospital: str, username: str, first_page: str = "today") -> None:
     browser.go(f"/h/{hospital}/hospital/sign-in")
     browser.fill(vi("Sign-in name"), username)
     browser.fill(vi("Password"), PASSWORD)
     browser.press(vi("Sign in"))
     browser.show_code()
-    browser.page.wait_for_url(f"**/h/{hospital}/hospital/today")
+    browser.page.wait_for_url(f"**/h/{hospital}/hospital/{first_page}")
 
 
 def _sign_out(browser: Watched) -> None:

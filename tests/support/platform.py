@@ -7,10 +7,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import psycopg
 import sqlalchemy as sa
@@ -79,6 +80,8 @@ class Platform:
         self.central_name = name
         self.redis_url = _own_redis(servers.redis_url, worker)
         make_platform(self.installation, servers.admin_url)
+        self._made: WeakSet[Flask] = WeakSet()
+        self._kept: dict[str, psycopg.Connection[Any]] = {}
         self.app = self.make_app()
         self.databases: dict[str, str] = {}
         for code in CODES:
@@ -91,11 +94,15 @@ class Platform:
     def make_app(self, **changes: Any) -> Flask:
         """Return another application on the same platform, with some settings changed."""
         settings = settings_of(
-            self.environment(), environment="test", log_level=os.environ.get("LOG_LEVEL", "ERROR"), **changes
+            self.environment(),
+            environment="test",
+            log_level=os.environ.get("LOG_LEVEL", "ERROR"),
+            **{"connect_timeout_seconds": 60, "pool_timeout_seconds": 60, **changes},
         )
         app = create_app(settings)
         app.test_client_class = CheckingClient
         take_the_proven(app)
+        self._made.add(app)
         return app
 
     def create_hospital(self, code: str, **facts: Any) -> None:
@@ -123,6 +130,11 @@ class Platform:
         with self.cluster.connect() as connection:
             return {row[0] for row in connection.execute("SELECT datname FROM pg_database")} & named
 
+    def is_elsewhere(self, *names: str) -> bool:
+        """Tell databases that other test processes make, which are open to everybody until they have been closed."""
+        own = self.own_databases()
+        return any(name.startswith("vt_") or (name.startswith("vh_") and name not in own) for name in names)
+
     @contextmanager
     def admin(self, code: str | None = None) -> Iterator[psycopg.Connection[Any]]:
         """Open an administrator's connection to a hospital's database, or to the central one."""
@@ -147,13 +159,13 @@ class Platform:
             shutil.rmtree(self.var / folder, ignore_errors=True)
         emptied = {}
         for code in CODES:
-            with self.admin(code) as connection:
-                emptied[code] = [table for table in _empty(connection, "hospital") if table not in VISITED]
-        with self.admin() as connection:
-            self._drop_replaced_logins(connection)
-            self._drop_further_hospitals(connection)
-            _empty(connection, "central")
-            connection.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
+            filled = _empty(self._at(self.databases[code]), "hospital")
+            emptied[code] = [table for table in filled if table not in VISITED]
+        central = self._at(self.central_name)
+        self._drop_replaced_logins(central)
+        self._drop_further_hospitals(central)
+        _empty(central, "central")
+        central.execute("UPDATE hospitals SET status = 'active', status_reason = NULL, paused_at = NULL")
         self.databases = {code: self.databases[code] for code in CODES}
         with self.app.app_context():
             tenancy().registry.forget()
@@ -161,11 +173,32 @@ class Platform:
             redis_connection().flushdb()  # a job left behind would be found by another test's worker
         return emptied
 
+    def _at(self, database: str) -> psycopg.Connection[Any]:
+        """Return an administrator's connection that is kept from one reset to the next: it knows the tables already."""
+        kept = self._kept.pop(database, None)
+        if kept is not None:
+            with suppress(psycopg.OperationalError):
+                kept.execute("SELECT 1")
+                self._kept[database] = kept
+                return kept
+            kept.close()
+        address = self.cluster.url_of(database).render_as_string(hide_password=False)
+        made = psycopg.connect(address, autocommit=True, application_name="tests")
+        self._kept[database] = made
+        return made
+
+    def close_connections(self) -> None:
+        """Close every idle connection of every application that was made."""
+        for app in list(self._made):
+            with app.app_context():
+                tenancy().engines.dispose()
+                db.engine.dispose()
+
     def close(self) -> None:
-        """Close every connection of the application, and take its folder away."""
-        with self.app.app_context():
-            tenancy().engines.dispose()
-            db.engine.dispose()
+        """Close every connection, and take the application's folder away."""
+        self.close_connections()
+        while self._kept:
+            self._kept.popitem()[1].close()
         shutil.rmtree(self.var, ignore_errors=True)
 
     def _drop_replaced_logins(self, central: psycopg.Connection[Any]) -> None:

@@ -37,7 +37,7 @@ auth_type = scram-sha-256
 auth_file = {users}
 admin_users = {console}
 server_login_retry = 0.1
-query_wait_timeout = 20
+query_wait_timeout = 60
 log_connections = 0
 log_disconnections = 0
 logfile = {log}
@@ -96,7 +96,7 @@ class Pooler:
         self._give(self._log)
         command = [find_program(), "-q", str(self.folder / "pgbouncer.ini")]
         self._process = child_process.start(command, env={"PATH": os.defpath}, cwd=self.folder, ids=self._ids)
-        if not child_process.wait_until(self._answers, 20):
+        if not child_process.wait_until(self._answers, 60):
             words = self._log.read_text()
             self.stop()
             pytest.fail(f"PgBouncer does not start: {words}")
@@ -115,7 +115,7 @@ class Pooler:
         """Put a question to PgBouncer's own console."""
         with psycopg.connect(
             host="127.0.0.1", port=self.port, dbname="pgbouncer", user=CONSOLE, password=CONSOLE, autocommit=True,
-            row_factory=psycopg.rows.dict_row, cursor_factory=psycopg.ClientCursor, connect_timeout=5,
+            row_factory=psycopg.rows.dict_row, cursor_factory=psycopg.ClientCursor, connect_timeout=60,
         ) as connection:  # fmt: skip
             cursor = connection.execute(question)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []

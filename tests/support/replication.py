@@ -18,7 +18,7 @@ from app.core.embedded.journal import Journal
 from app.core.embedded.place import Place
 from app.core.embedded.postgres import Postgres, _reachable_programs
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Standby(Postgres):
@@ -37,7 +37,7 @@ class Standby(Postgres):
     def promote(self) -> None:
         """Make it a primary; return when it takes writes."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            assert connection.execute("SELECT pg_promote(true, 30)").fetchone() == (True,)
+            assert connection.execute("SELECT pg_promote(true, 60)").fetchone() == (True,)
 
     def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
         """A standby announces itself otherwise than a primary, so it is asked."""
@@ -106,7 +106,7 @@ class Pair:
 
 def _answers(url: str) -> bool:
     try:
-        with psycopg.connect(url, connect_timeout=2, autocommit=True) as connection:
+        with psycopg.connect(url, connect_timeout=10, autocommit=True) as connection:
             return connection.execute("SELECT pg_is_in_recovery()").fetchone() is not None
     except psycopg.Error:
         return False

@@ -33,7 +33,7 @@ class StreamProcess:
     def health(self) -> dict[str, Any] | None:
         """Return what its probe says, or None."""
         try:
-            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
                 return dict(json.loads(answer.read()))
         except OSError:
             return None
@@ -62,7 +62,7 @@ def stream_process(environment: dict[str, str], port: int | None = None, **chang
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

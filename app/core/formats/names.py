@@ -29,8 +29,8 @@ _SHAPES = frozenset("\u0302\u0306\u031b")  # the marks of â ê ô, ă, ơ ư be
 
 
 def normalise_name(text: str) -> str:
-    """Return a name composed (NFC), without invisible characters, with single spaces."""
-    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).split())
+    """Return a name without invisible characters, composed (NFC), with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
 
 
 def search_key(text: str) -> str:

@@ -40,11 +40,14 @@ def span_of(values: Sequence[float]) -> tuple[float, float]:
     return (low - room if low < 0 or low - room > 0 else 0.0), high + room
 
 
-def nice_steps(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return round numbers that hold a range: steps of 1, 2, 2.5 or 5 times a power of ten."""
+def nice_steps(low: float, high: float, wanted: int = 5, *, whole: bool = False) -> list[float]:
+    """Return round numbers that hold a range: steps of 1, 2, 2.5 or 5 times a power of ten, none broken if `whole`."""
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    rounds = (power * factor for factor in (1, 2, 2.5, 5, 10))
+    step = next(one for one in rounds if one >= rough * 0.999 and not (whole and one % 1 and one > 1))
+    if whole:
+        step = max(step, 1.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, last + 1)]
 

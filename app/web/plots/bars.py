@@ -29,7 +29,8 @@ def bar_plot(
         return None
     names = list(series) or [title]
     top = max(sum(float(value) for value in bar.values) for bar in bars)
-    steps = nice_steps(0.0, top or 1.0)
+    counts = all(float(value).is_integer() for bar in bars for value in bar.values)
+    steps = nice_steps(0.0, top or 1.0, whole=counts)
     if lying:
         height = TOP + ROW * len(bars) + BOTTOM
         along, left = Scale(0.0, steps[-1], LABEL_WIDTH, WIDTH - RIGHT * 3), LABEL_WIDTH

@@ -87,7 +87,7 @@ def test_the_link_ends_after_a_week_and_works_in_its_hospital_only(
 ) -> None:
     link = link_in(letter)
     assert client.get(link.replace("cho-moi", "alpha")).status_code == 404
-    later = clock.now() + timedelta(days=7, minutes=1)
+    later = clock.now() + timedelta(days=7, hours=1)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert client.get(link).status_code == 404
 

@@ -91,7 +91,7 @@ def test_a_deletion_is_asked_for_taken_back_and_certified(app: Flask, gamma: str
     assert operator.submit(page, {**WHY, "destroy_backups": "y"}).status_code == 303
     work_off(app)
     assert operator.get("/admin/hospitals/gamma/certificate").status_code == 404
-    set_gamma(app, delete_after=sa.func.now() - sa.text("interval '1 second'"))
+    set_gamma(app, delete_after=sa.func.now() - sa.text("interval '1 hour'"))
     with app.app_context():
         ask_for_due_deletions()
     work_off(app)

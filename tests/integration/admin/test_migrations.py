@@ -41,7 +41,7 @@ def behind(platform: Platform, app: Flask) -> tuple[str, ...]:
 
 def newest(app: Flask, kind: str) -> Any:
     with app.app_context(), unit_of_work() as session:
-        query = sa.select(Operation.id).where(Operation.kind == kind).order_by(Operation.requested_at.desc())
+        query = sa.select(Operation.id).where(Operation.kind == kind).order_by(Operation.id.desc())
         return session.scalars(query.limit(1)).one()
 
 

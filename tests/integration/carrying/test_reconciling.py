@@ -46,7 +46,7 @@ def test_what_agrees_is_found_to_agree(app: Flask, bound, alpha: str, beta: str)
     figures = compare(app, alpha)  # which carries first what waits
     assert (figures.patients, figures.ranges, figures.drifted) == (7, 3, 0)
     assert compare(app, alpha).checksum == figures.checksum
-    row, _ = central(app, sa.select(Reconciliation).order_by(Reconciliation.started_at))
+    row, _ = central(app, sa.select(Reconciliation).order_by(Reconciliation.id))
     assert (row.status, row.patients, row.checksum) == (RunStatus.SUCCEEDED, 7, figures.checksum)
     assert central(app, sa.select(SecurityEvent)) == []
 

@@ -50,12 +50,12 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
             register()
     assert until(lambda: counted(app) == (3, 3)), relay.log()
     queue_server.revive()  # empty
-    relay.waits_for("bell heard again", 20)
+    relay.waits_for("bell heard again", 60)
 
     with away(platform, platform.central_name):
         with bound(alpha):  # a hospital that is known serves without the centre
             register()
-        relay.waits_for("a database is away", 20)
+        relay.waits_for("a database is away", 60)
     assert until(lambda: counted(app) == (4, 4)), relay.log()
 
     for _ in range(3):  # PostgreSQL restarts, again and again, while events are carried
@@ -78,7 +78,7 @@ def test_whatever_dies_around_a_relay_every_change_arrives_and_has_one_effect(
                 register()
         waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patient_index'::regclass"
         with platform.admin() as watching:
-            assert until(lambda: (watching.execute(waits).fetchone() or (0,))[0], 20), relay.log()
+            assert until(lambda: (watching.execute(waits).fetchone() or (0,))[0], 60), relay.log()
         relay.kill()
         stuck.rollback()
     assert counted(app) == (64, 64)

@@ -39,7 +39,7 @@ def status_of(code: str) -> HospitalStatus:
 
 def end_grace(code: str) -> None:
     with unit_of_work() as session:
-        ended = sa.func.now() - sa.text("interval '1 second'")
+        ended = sa.func.now() - sa.text("interval '1 hour'")
         session.execute(sa.update(Hospital).where(Hospital.code == code).values(delete_after=ended))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.cli.demo import Account, ensure_demo
+from app.core import clock
 from app.core.db import db
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import bind_hospital
@@ -25,6 +27,7 @@ class Demo:
 
     platform: Platform
     accounts: list[Account]
+    made_at: datetime
 
     @contextmanager
     def inside(self, code: str) -> Iterator[Session]:
@@ -46,12 +49,14 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(platform: Platform) -> Iterator[Demo]:
     """The two demo hospitals; do not use `app` in the same file, which empties the platform after each test."""
+    begun_at = clock.now()
     with platform.app.app_context():
         accounts = ensure_demo(platform.app)
+    made_at = max(begun_at, clock.now())
     try:
         for code in DEMO_CODES:
             platform.databases[code] = platform.database_name(code)
-        yield Demo(platform, accounts)
+        yield Demo(platform, accounts, made_at)
     finally:
         for code in DEMO_CODES:
             platform.databases.pop(code, None)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from app.cli.demo import Account, current_codes, demo_table, write_demo_json
 from app.cli.demo.accounts import DemoSecrets
+from app.core import clock
 from app.core.unit_of_work import unit_of_work
 from app.domain.identity.models import PatientUser, StaffUser
 from app.domain.identity.sign_in import check_operator, check_patient, check_staff
@@ -44,12 +45,13 @@ def test_every_account_signs_in(demo: Demo) -> None:
 
 def test_the_codes_that_are_shown_are_accepted(demo: Demo, tmp_path: Path) -> None:
     write_demo_json(tmp_path / "demo.json", BASE_URL, demo.accounts)
-    codes = [code for _, code in current_codes(tmp_path / "demo.json")]
-    with_factor = [account for account in demo.accounts if account.totp_secret]
-    assert len(codes) == len(with_factor) == 2 + 6 * len(DEMO_CODES)
-    for account, code in zip(with_factor, codes, strict=True):
-        with signing_in(demo, account) as found:
-            assert accept_code(demo.platform.app.extensions["keyring"], found, code)
+    with clock.frozen_at(clock.now()):
+        codes = [code for _, code in current_codes(tmp_path / "demo.json")]
+        with_factor = [account for account in demo.accounts if account.totp_secret]
+        assert len(codes) == len(with_factor) == 2 + 6 * len(DEMO_CODES)
+        for account, code in zip(with_factor, codes, strict=True):
+            with signing_in(demo, account) as found:
+                assert accept_code(demo.platform.app.extensions["keyring"], found, code)
 
 
 def test_staff_and_patients_see_their_first_page(demo: Demo) -> None:

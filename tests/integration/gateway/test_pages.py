@@ -227,7 +227,7 @@ def test_changes_are_written_down_with_old_and_new_values(administrator: Checkin
     administrator.submit(url, {**form_of(administrator, url), "requests_per_address": "600"})
     administrator.submit(url, {**form_of(administrator, url), "requests_per_address": "900"})
     with bound("alpha"):
-        query = sa.select(AuditEntry.changes).where(AuditEntry.action == "gateway.change").order_by(AuditEntry.at)
+        query = sa.select(AuditEntry.changes).where(AuditEntry.action == "gateway.change").order_by(AuditEntry.id)
         changes = db.session.scalars(query).all()
         model = HospitalSecurityEvent
         details = db.session.scalars(sa.select(model.details).where(model.kind == "gateway.change")).all()

@@ -59,5 +59,5 @@ def test_a_shorter_session_counts_for_who_is_signed_in_already(
     with clock.frozen_at(clock.now() + timedelta(minutes=24)):
         assert browser.get(TODAY).status_code == 200
         rules.policy("alpha", "hospital", idle_minutes=10)
-    with clock.frozen_at(clock.now() + timedelta(minutes=35)):
+    with clock.frozen_at(clock.now() + timedelta(minutes=37)):
         assert browser.get(TODAY).status_code == 303

@@ -30,7 +30,7 @@ def status(app: Flask, address: str = "203.0.113.7") -> int:
 
 
 def redis_at(url: str) -> Redis:
-    return Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 0))
+    return Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=60, retry=Retry(NoBackoff(), 0))
 
 
 class Process:

@@ -72,7 +72,7 @@ def test_a_new_sheet_ends_the_one_before(desk, patient, client: CheckingClient) 
 
 def test_a_sheet_ends_after_a_week(desk, patient, client: CheckingClient, monkeypatch) -> None:
     code = sheet(desk, patient)
-    later = clock.now() + timedelta(days=7, minutes=1)
+    later = clock.now() + timedelta(days=7, hours=1)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert client.submit("/h/alpha/patient/invitation", {"code": code}).status_code == 422
 

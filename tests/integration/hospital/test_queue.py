@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,13 +73,15 @@ def test_who_arrives_gets_a_number_and_is_called_in_order(app: Flask, bound: Any
     assert screen.waiting == 0
 
 
-def test_two_who_check_in_or_call_at_once_meet_no_number_twice(app: Flask, bound: Any, alpha: str) -> None:
+def test_two_who_check_in_or_call_at_once_meet_no_number_twice(
+    app: Flask, bound: Any, alpha: str, ten_o_clock: datetime
+) -> None:
     with bound(alpha):
         visits = [(v.id, v.version) for v in (factories.make_appointment() for _each in range(8))]
     found: list[int] = []
 
     def work(act: Any) -> None:
-        with app.app_context(), bind_hospital(alpha), unit_of_work():
+        with clock.frozen_at(ten_o_clock), app.app_context(), bind_hospital(alpha), unit_of_work():
             act()
 
     def at_once(acts: list[Any]) -> None:

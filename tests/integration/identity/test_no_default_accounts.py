@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import secrets
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,19 @@ from app.tenancy.models import Hospital
 from tests.support.platform import Platform
 
 APP = Path(__file__).resolve().parents[3] / "app"
-FRESH = "vien_without_accounts"
 
 
 def test_a_new_platform_has_no_operator(app: Flask, platform: Platform) -> None:
+    fresh = f"vt_{secrets.token_hex(8)}"  # a name by which other test processes know whose it is
     with platform.cluster.connect() as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{FRESH}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{FRESH}" OWNER vien_central_owner TEMPLATE template0')
+        connection.execute(f'CREATE DATABASE "{fresh}" OWNER vien_central_owner TEMPLATE template0')
     try:
-        platform.cluster.migrate(FRESH, "central")
-        with platform.cluster.connect(FRESH) as connection:
+        platform.cluster.migrate(fresh, "central")
+        with platform.cluster.connect(fresh) as connection:
             assert connection.execute("SELECT count(*) FROM platform_users").fetchone() == (0,)
     finally:
         with platform.cluster.connect() as connection:
-            connection.execute(f'DROP DATABASE "{FRESH}" WITH (FORCE)')
+            connection.execute(f'DROP DATABASE "{fresh}" WITH (FORCE)')
 
 
 def test_a_new_hospital_has_nobody_but_whom_an_operator_named(app: Flask, platform: Platform) -> None:

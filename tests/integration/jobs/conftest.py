@@ -68,7 +68,7 @@ class Process:
     def stop(self) -> int:
         """End it gracefully and return its exit code."""
         self._popen.terminate()
-        return self._popen.wait(15)
+        return self._popen.wait(60)
 
     def kill(self) -> None:
         """Kill it with everything it has forked."""

@@ -55,7 +55,9 @@ def test_a_change_during_a_lost_connection_is_heard_after_it(
     with platform.cluster.connect() as connection:
         connection.execute(f'ALTER DATABASE "{platform.central_name}" WITH CONNECTION LIMIT 0')
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vien-listen'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'vien-listen' AND datname = %s",
+            (platform.central_name,),
         )
         assert until(lambda: not listener.listening.is_set())
         suspend(platform)

@@ -114,7 +114,7 @@ def test_a_worker_killed_while_it_talks_to_the_mail_server_sends_nothing_twice(
 def end_the_claim(platform: Platform, code: str) -> None:
     """Let the time pass after which a dead worker's message is free again."""
     with platform.admin(code) as connection:
-        _shift(connection, CLAIM)
+        _shift(connection, CLAIM + timedelta(minutes=2))
 
 
 def _shift(connection: psycopg.Connection[Any], span: timedelta) -> None:

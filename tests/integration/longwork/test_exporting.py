@@ -181,7 +181,7 @@ def test_a_file_is_fetched_by_who_asked_or_may_and_is_gone_after_its_time(app: F
         request_work(desk, PATIENTS, arguments={"form": "csv"})
     assert fetch(bound, administrator(bound), work_id)
     with bound(alpha):
-        db.session.get_one(LongWork, work_id).expires_at = clock.now() - timedelta(seconds=1)
+        db.session.get_one(LongWork, work_id).expires_at = clock.now() - timedelta(hours=1)
     with app.app_context(), bind_hospital(alpha):
         assert end_old_work() == 1
         assert list(file_store().list(bound_hospital().id)) == []

@@ -120,16 +120,16 @@ def test_of_two_imports_at_the_same_time_one_waits_and_nobody_is_made_twice(app:
 
     def hold(heard: Heard) -> None:
         inside.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
     worker = threading.Thread(target=perform, args=(app, first, hold))
     worker.start()
-    assert inside.wait(20)
+    assert inside.wait(60)
     with pytest.raises(WorkTaken):
         perform(app, second)
     assert read(app, second).state is LongWorkState.QUEUED
     go_on.set()
-    worker.join(30)
+    worker.join(60)
     assert perform(app, second) == {"imported": 20, "duplicate": 20, "refused": 0}
     assert_each_once(app)
 
@@ -182,7 +182,7 @@ def test_work_is_given_up_when_its_worker_dies_again_and_again(
     with app.app_context(), bind_hospital(alpha):
         for number in range(MOST_ATTEMPTS):
             with unit_of_work() as session:
-                long_ago = sa.func.now() - sa.text(f"interval '{LEFT_AFTER_SECONDS + 1} seconds'")
+                long_ago = sa.func.now() - sa.text(f"interval '{LEFT_AFTER_SECONDS + 120} seconds'")
                 session.execute(sa.update(LongWork).values(heartbeat_at=long_ago))
             with unit_of_work():
                 assert have_work_due()

@@ -181,7 +181,7 @@ def test_files_and_rows_end_after_their_time_and_a_file_that_two_share_ends_with
         real = import_tried(ACTOR, tried, wake=False).id
         assert len(list(file_store().list(bound_hospital().id))) == 2  # the file, once, and the refused row
     with bound(alpha):
-        db.session.get_one(LongWork, tried).expires_at = clock.now() - timedelta(seconds=1)
+        db.session.get_one(LongWork, tried).expires_at = clock.now() - timedelta(hours=1)
     with app.app_context(), bind_hospital(alpha) as hospital:
         with unit_of_work():
             assert have_old_work()

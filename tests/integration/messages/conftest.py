@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import email
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -21,6 +20,7 @@ from werkzeug.serving import make_server
 from app.cli.loopback.box import Box
 from app.cli.loopback.gateway import Places, make_gateway
 from app.config import GatewaySettings
+from app.core.embedded.ports import find_free
 from app.domain.messages.channels import Smtp
 from app.domain.messages.gateways import HttpSms
 
@@ -68,24 +68,19 @@ class SmtpServer:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.controller.port}"
 
-    def channel(self, timeout: float = 5) -> Smtp:
+    def channel(self, timeout: float = 60) -> Smtp:
         return Smtp(self.url, "Vien <no-reply@vien.example>", timeout=timeout)
 
 
 @pytest.fixture
 def smtp_server() -> Iterator[SmtpServer]:
     sink = Sink()
-    controller = Controller(sink, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(sink, hostname="127.0.0.1", port=find_free(), ready_timeout=60)
     controller.start()
     try:
         yield SmtpServer(controller, sink)
     finally:
         controller.stop()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class SmsServer:
@@ -94,7 +89,7 @@ class SmsServer:
     def __init__(self, box: Box, port: int, hospitals: str) -> None:
         self.box = box
         self.port = port
-        self.places = Places(hospitals, HOOK_SECRET, hang_seconds=1.5)
+        self.places = Places(hospitals, HOOK_SECRET, hang_seconds=60)
 
     def settings(self, **changes: Any) -> GatewaySettings:
         names = ("to", "text", "sender", "reference", "hospital")

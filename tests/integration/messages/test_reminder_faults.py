@@ -124,7 +124,7 @@ def move(app: Flask, code: str, visit_id: UUID, doctor: UUID, starts: datetime, 
 
     thread = threading.Thread(target=act)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -192,7 +192,7 @@ def test_a_visit_moved_while_a_worker_has_its_reminder_in_hand_is_reminded_of_at
     with bound(alpha), clock.frozen_at(moment):
         queue_due_reminders()
     monkeypatch.undo()
-    mover.join(20)
+    mover.join(60)
     with bound(alpha):
         (old,) = db.session.scalars(sa.select(OutboundMessage))
         assert old.state is MessageState.FAILED

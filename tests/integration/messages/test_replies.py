@@ -102,7 +102,7 @@ def test_an_answer_to_a_message_about_the_old_time_says_nothing_about_the_new_on
     with bound(alpha):
         visit = remind()
         db.session.get_one(Patient, visit.patient_id).email = "an@example.vn"
-        with clock.frozen_at(clock.now() + timedelta(minutes=1)):
+        with clock.frozen_at(clock.now() + timedelta(minutes=5)):
             reschedule_appointment(ACTOR, visit.id, doctor_id=visit.doctor_id, starts_at=morning(5), version=1)
             assert handle_reply(NUMBER, "1", "sms:1") is ReplyMeaning.NONE
         db.session.refresh(visit)

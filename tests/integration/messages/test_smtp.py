@@ -111,8 +111,8 @@ def test_content_that_is_refused_was_not_sent(smtp_server: SmtpServer, committed
 def test_a_server_that_accepts_and_then_hangs_leaves_the_outcome_unknown(
     smtp_server: SmtpServer, committed: Committed
 ) -> None:
-    smtp_server.sink.hang_before_answering = 8
-    outcome = smtp_server.channel(timeout=3).send(letter(), committed)
+    smtp_server.sink.hang_before_answering = 60
+    outcome = smtp_server.channel(timeout=5).send(letter(), committed)
     assert outcome.state is MessageState.UNKNOWN
     assert committed.times == 1
     smtp_server.sink.hang_before_answering = 0

@@ -42,7 +42,7 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
     through = url._replace(netloc=f"{url.netloc.rpartition('@')[0]}@127.0.0.1:{pooler.port}").geturl()
     with platform.admin() as connection:
         connection.execute("UPDATE database_clusters SET pooler_host = '127.0.0.1', pooler_port = %s", (pooler.port,))
-    platform.close()
+    platform.close_connections()
     for code in CODES:
         hang_up(platform, platform.databases[code])  # what applications of other tests still hold in their pools
     made = platform.make_app(database_url=through, database_listen_url=url.geturl(), pool_overflow=14)
@@ -53,7 +53,7 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
     with made.app_context():
         tenancy().engines.dispose()
         db.engine.dispose()
-    platform.close()
+    platform.close_connections()
     with platform.app.app_context():
         tenancy().registry.forget()
 

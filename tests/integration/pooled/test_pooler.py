@@ -69,7 +69,7 @@ def test_sixteen_threads_of_two_hospitals_share_a_few_server_connections(
 
     def work(number: int) -> None:
         code = (alpha, beta)[number % 2]
-        together.wait(30)
+        together.wait(60)
         for turn in range(15):
             with app.app_context():
                 with bind_hospital(code), unit_of_work():
@@ -237,7 +237,7 @@ def test_announcements_are_heard_past_the_pooler(app: Flask, platform: Platform,
                     connection.execute("UPDATE hospitals SET display_name = %s WHERE code = %s", (old[0], alpha))  # type: ignore[index]
         finally:
             listener.stop()
-            listener.join(40)
+            listener.join(60)
 
 
 def test_a_new_hospital_serves_once_the_pooler_knows_its_role(app: Flask, platform: Platform, pooler: Pooler) -> None:
@@ -293,19 +293,19 @@ def test_the_list_of_users_is_printed_as_pgbouncer_reads_it(app: Flask, platform
 def test_who_may_not_read_secrets_is_told_what_else_there_is(app: Flask, platform: Platform) -> None:
     """An administrative role need not be a superuser."""
     with platform.cluster.connect() as connection:
-        connection.execute("CREATE ROLE vien_test_modest LOGIN CREATEROLE CREATEDB PASSWORD 'modest-and-quiet'")
+        connection.execute("CREATE ROLE vt_modest LOGIN CREATEROLE CREATEDB PASSWORD 'modest-and-quiet'")
     server = urlsplit(platform.servers.admin_url)
-    place = server._replace(netloc=f"vien_test_modest:modest-and-quiet@{server.hostname}:{server.port}").geturl()
+    place = server._replace(netloc=f"vt_modest:modest-and-quiet@{server.hostname}:{server.port}").geturl()
     try:
         with platform.cluster.connect() as connection:
-            connection.execute("GRANT CONNECT ON DATABASE postgres TO vien_test_modest")
+            connection.execute("GRANT CONNECT ON DATABASE postgres TO vt_modest")
         other = platform.make_app(database_admin_url=place)
         answer = other.test_cli_runner().invoke(args=["platform", "pooler-users"])
         with other.app_context():
             db.engine.dispose()
     finally:
         with platform.cluster.connect() as connection:
-            connection.execute("DROP OWNED BY vien_test_modest")
-            connection.execute("DROP ROLE vien_test_modest")
+            connection.execute("DROP OWNED BY vt_modest")
+            connection.execute("DROP ROLE vt_modest")
     assert answer.exit_code == 1
     assert "auth_query" in answer.stderr

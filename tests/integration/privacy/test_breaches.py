@@ -86,7 +86,7 @@ def test_a_breach_is_notified_closed_and_then_only_noted(bound: Bind, alpha: str
             with pytest.raises(BreachClosed):
                 act(ACTOR, breach, row.version)
         add_note(ACTOR, breach, "Thư trả lời của cơ quan")
-        history = [entry.kind.value for entry in db.session.scalars(sa.select(BreachEntry).order_by(BreachEntry.at))]
+        history = [entry.kind.value for entry in db.session.scalars(sa.select(BreachEntry).order_by(BreachEntry.id))]
         assert history == ["registered", "notified", "closed", "note"]
 
 

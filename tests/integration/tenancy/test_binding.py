@@ -19,6 +19,8 @@ from app.tenancy.models import SyncCursor
 from tests.factories import make_patient
 from tests.support.platform import Platform
 
+pytestmark = pytest.mark.xdist_group("whole server")
+
 
 def test_a_hospitals_table_is_out_of_reach_while_none_is_bound(app: Flask) -> None:
     with app.app_context(), pytest.raises(NoHospitalBound):

@@ -171,7 +171,7 @@ def test_a_worker_of_another_machine_is_given_its_time(context: Flask, declared:
     with unit_of_work() as session:
         session.execute(
             sa.update(Operation).values(
-                heartbeat_at=sa.func.now() - sa.text(f"interval '{leases.LEASE_SECONDS + 1} s'")
+                heartbeat_at=sa.func.now() - sa.text(f"interval '{leases.LEASE_SECONDS + 120} s'")
             )
         )
     with unit_of_work():
@@ -279,7 +279,7 @@ def test_what_may_be_tried_again_by_itself_rests_first(context: Flask, alpha: st
         perform(operation_id)
     with unit_of_work() as session:
         assert list_to_retry() == []
-        session.execute(sa.update(Operation).values(finished_at=sa.func.now() - timedelta(seconds=61)))
+        session.execute(sa.update(Operation).values(finished_at=sa.func.now() - timedelta(minutes=3)))
         assert list_to_retry() == [operation_id]
     asked("test.again", alpha)
     with unit_of_work():

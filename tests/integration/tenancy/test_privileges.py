@@ -193,7 +193,7 @@ NAMES = st.text(st.sampled_from([*LATIN, *"ơƠưƯ‘’“”–— '-."]), ma
 MARKED = st.lists(st.sampled_from(VIETNAMESE), max_size=12).map("".join)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(NAMES, MARKED), min_size=1, max_size=40))
 def test_the_database_and_the_application_search_names_alike(web: Any, names: list[str]) -> None:
     names = [normalise_name(name) for name in names]

@@ -132,7 +132,7 @@ def test_a_failed_step_is_written_down_without_its_details(
             row = session.scalars(
                 sa.select(OperationStep)
                 .where(OperationStep.step == "database")
-                .order_by(OperationStep.started_at.desc())
+                .order_by(OperationStep.id.desc())
                 .limit(1)
             ).one()
             assert (row.state, row.error) == (StepState.FAILED, "Broken: no space left")

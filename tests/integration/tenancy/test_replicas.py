@@ -204,7 +204,7 @@ def test_the_address_of_a_replica_is_kept_sealed_and_the_act_is_audited(home: Pl
     assert found is not None
     assert (found.host, found.port) == ("127.0.0.1", pair.replica.port)
     with home.admin() as connection:
-        audited = connection.execute("SELECT action FROM platform_audit_log ORDER BY at DESC LIMIT 1").fetchone()
+        audited = connection.execute("SELECT action FROM platform_audit_log ORDER BY id DESC LIMIT 1").fetchone()
     assert audited == ("hospital.set_replica",)
 
 

@@ -178,7 +178,7 @@ def test_a_retired_database_is_dropped_with_its_role_when_its_time_is_over(
         swap(platform, gamma)
         with unit_of_work() as session:
             retired = session.scalars(sa.select(RetiredDatabase)).one()
-            retired.drop_after, role = clock.now() - timedelta(minutes=1), retired.login_role
+            retired.drop_after, role = clock.now() - timedelta(hours=1), retired.login_role
         assert drop_due_databases(ACTOR, dry_run=True) == [before]
         assert drop_due_databases(ACTOR) == [before]
         with platform.cluster.connect() as connection:

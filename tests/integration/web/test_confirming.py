@@ -65,7 +65,7 @@ def let_time_pass(app: Flask, bound: Any) -> Callable[[str], None]:
     """Make every proof of a portal too old."""
 
     def age(portal: str) -> None:
-        long_ago = clock.now() - account_policy(portal).confirm_after - timedelta(seconds=1)
+        long_ago = clock.now() - account_policy(portal).confirm_after - timedelta(minutes=2)
         query = sa.update(KINDS[portal].model).values(proven_at=long_ago)
         if portal == "admin":
             with app.app_context(), unit_of_work() as session:

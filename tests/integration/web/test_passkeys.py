@@ -45,7 +45,7 @@ def stranger(app: Flask) -> CheckingClient:
 
 def events(bound: Any) -> list[tuple[str, str | None]]:
     with bound("alpha"):
-        query = sa.select(HospitalSecurityEvent.kind, HospitalSecurityEvent.details).order_by(HospitalSecurityEvent.at)
+        query = sa.select(HospitalSecurityEvent.kind, HospitalSecurityEvent.details).order_by(HospitalSecurityEvent.id)
         return [(row.kind, row.details.get("reason")) for row in db.session.execute(query)]
 
 

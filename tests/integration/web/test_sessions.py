@@ -147,10 +147,10 @@ def test_a_session_ends_by_idleness_and_at_its_limit(
     sign_in: Any, change: Any, alpha: str, place: str, limit: str
 ) -> None:
     code, model, _, limits = MODELS[place]
-    browser, url, now = sign_in(place), PLACES[place][1], clock.now()
-    change(code, model, last_seen_at=now - limits.idle + timedelta(seconds=30), expires_at=now + timedelta(seconds=30))
+    browser, url, now, little = sign_in(place), PLACES[place][1], clock.now(), timedelta(minutes=2)
+    change(code, model, last_seen_at=now - limits.idle + little, expires_at=now + little)
     assert is_signed_in(browser, url)
-    ended = {"idle": {"last_seen_at": now - limits.idle}, "absolute": {"expires_at": now}}[limit]
+    ended = {"idle": {"last_seen_at": now - limits.idle - little}, "absolute": {"expires_at": now - little}}[limit]
     change(code, model, **ended)
     assert not is_signed_in(browser, url)
 
@@ -216,7 +216,7 @@ def test_a_shortened_limit_counts_at_the_next_request(
 ) -> None:
     code, model, _, policy = MODELS[place]
     browser, url = sign_in(place), PLACES[place][1]
-    earlier = clock.now() - timedelta(minutes=4)
+    earlier = clock.now() - timedelta(minutes=6)
     change(code, model, last_seen_at=earlier, created_at=earlier)
     shorter = replace(policy, **{limit: timedelta(minutes=3)})
     monkeypatch.setattr(sessions, "account_policy", lambda portal: shorter)

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_protected_share_is_asked_last(census: Census) -> None:
 
 
 def test_who_finds_nothing_idle_waits_and_is_served_by_the_next_that_comes_back(census: Census) -> None:
-    budget = budget_of(1, timeout=5)
+    budget = budget_of(1, timeout=60)
     one, two = budget.share(1, kept=1), budget.share(1, kept=1)
     held = take(budget, one, census)
     with ThreadPoolExecutor(1) as pool:
@@ -130,7 +131,7 @@ def test_who_waits_too_long_is_told_so_and_is_not_served_later(census: Census) -
 
 
 def test_the_share_with_the_fewest_in_use_is_served_before_one_that_floods(census: Census) -> None:
-    budget = budget_of(4, timeout=5)
+    budget = budget_of(4, timeout=60)
     flooding, modest = budget.share(3, kept=3), budget.share(3, kept=3)
     other = budget.share(1, kept=1)
     held = [take(budget, flooding, census), take(budget, flooding, census), take(budget, other, census)]
@@ -228,11 +229,12 @@ def test_who_is_interrupted_while_waiting_leaves_nothing_behind(
     one, two = budget.share(1, kept=1), budget.share(1, kept=1)
     held = take(budget, one, census)
 
-    def interrupted(_event: threading.Event, _timeout: float) -> bool:
-        put(budget, one, held)  # it is served at the very moment
-        raise KeyboardInterrupt
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            put(budget, one, held)  # it is served at the very moment
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(threading.Event, "wait", interrupted)
+    monkeypatch.setattr("app.core.budget.threading", SimpleNamespace(Event=Interrupted))
     with pytest.raises(KeyboardInterrupt):
         take(budget, two, census)
     facts = budget.statistics()
@@ -240,7 +242,7 @@ def test_who_is_interrupted_while_waiting_leaves_nothing_behind(
 
 
 def test_many_threads_over_many_databases_keep_to_the_budget_and_leave_nothing_behind(census: Census) -> None:
-    budget = budget_of(6, timeout=20)
+    budget = budget_of(6, timeout=60)
     central = budget.share(4, kept=2, reserved=2)
     shares = [central, *(budget.share(3, kept=1) for _ in range(12))]
 

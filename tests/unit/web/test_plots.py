@@ -40,6 +40,14 @@ def test_the_steps_of_an_axis_are_few_and_hold_the_range(low: float, length: flo
     assert steps[-1] >= low + length * (1 - 1e-6)
 
 
+@given(st.integers(min_value=1, max_value=1_000_000))
+def test_the_axis_of_counts_has_whole_numbers_only(most: int) -> None:
+    steps = nice_steps(0.0, float(most), whole=True)
+    assert all(step.is_integer() for step in steps)
+    assert 2 <= len(steps) <= 8
+    assert steps[-1] >= most
+
+
 @given(st.lists(NUMBER, min_size=1, max_size=30))
 def test_every_value_is_drawn_inside_the_frame(values: list[float]) -> None:
     app = Flask("plots")

@@ -57,7 +57,7 @@ def another_process(platform: Platform) -> Iterator[int]:
     environment.pop("DATABASE_ADMIN_URL")
     with subprocess.Popen(gunicorn(port), env=environment, cwd=ROOT) as process:
         try:
-            limit = time.monotonic() + 30
+            limit = time.monotonic() + 60
             while not answers(f"http://127.0.0.1:{port}/healthz"):
                 assert time.monotonic() < limit, "the web server does not start"
                 time.sleep(0.1)
@@ -85,7 +85,7 @@ class Traffic:
     def __exit__(self, *_error: object) -> None:
         self._stopped.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
 
     def served(self) -> int:
         """Return how many requests were answered."""
@@ -107,7 +107,7 @@ class Traffic:
         return client.get(TODAY).status_code
 
     def _there(self) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request("GET", TODAY, headers={"Cookie": "=".join(self._cookie)})
             return connection.getresponse().status
@@ -137,11 +137,11 @@ def test_the_old_role_is_refused_once_its_time_is_over(
     platform: Platform, context: Flask, alpha: str, performed: Any, role_of: RoleOf
 ) -> None:
     before = place_of(alpha)
-    holding = connect(before, 5)
+    holding = connect(before, 60)
     holding.autocommit = True
     performed(ROTATE_HOSPITAL, alpha)
     assert role_of(alpha) != before.role
-    with connect(before, 5):
+    with connect(before, 60):
         pass  # still good: who knows it goes on
     drop_replaced_logins()
     assert exists(platform, before.role), "its time is not over"
@@ -152,8 +152,8 @@ def test_the_old_role_is_refused_once_its_time_is_over(
     with pytest.raises(psycopg.OperationalError):
         holding.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError):
-        connect(before, 5)
-    with connect(place_of(alpha), 5) as connection:
+        connect(before, 60)
+    with connect(place_of(alpha), 60) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -163,7 +163,7 @@ def test_a_password_whose_key_is_lost_is_replaced_by_a_new_one(context: Flask, a
         lost = sa.update(HospitalDatabase).where(HospitalDatabase.hospital_id == hospital_id)
         session.execute(lost.values(password_key_id="lost"))
     performed(ROTATE_HOSPITAL, alpha)
-    with connect(place_of(alpha), 5) as connection:
+    with connect(place_of(alpha), 60) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -171,7 +171,7 @@ def test_work_that_began_under_the_old_role_is_spared_for_half_a_day(
     platform: Platform, context: Flask, alpha: str, performed: Any
 ) -> None:
     before = place_of(alpha)
-    with connect(before, 5) as long_work:
+    with connect(before, 60) as long_work:
         long_work.execute("SELECT 1")  # a transaction stays open
         performed(ROTATE_HOSPITAL, alpha)
         with clock.frozen_at(clock.now() + timedelta(hours=2)):
@@ -270,7 +270,7 @@ def test_a_role_that_is_not_accepted_is_taken_back_and_the_old_one_stays(
     wanted = ask(ROTATE_HOSPITAL, alpha)
 
     def refuse(place: Whereabouts, _timeout: int) -> Any:
-        return connect(replace(place, database="nowhere"), 5)
+        return connect(replace(place, database="nowhere"), 60)
 
     with monkeypatch.context() as patch:
         patch.setattr(rotation, "connect", refuse)

@@ -102,7 +102,7 @@ def let_grace_pass(code: str) -> None:
         session.execute(
             sa.update(Hospital)
             .where(Hospital.code == code)
-            .values(delete_after=sa.func.now() - sa.text("interval '1 second'"))
+            .values(delete_after=sa.func.now() - sa.text("interval '1 hour'"))
         )
 
 
@@ -110,5 +110,5 @@ def ask_for_due() -> UUID:
     with unit_of_work() as session:
         assert request_due_deletions(ACTOR, wake=False) == [GAMMA]
         return session.scalars(
-            sa.select(Operation.id).where(Operation.kind == "hospital.delete").order_by(Operation.requested_at.desc())
+            sa.select(Operation.id).where(Operation.kind == "hospital.delete").order_by(Operation.id.desc())
         ).first()  # type: ignore[return-value]

@@ -14,7 +14,8 @@ from app.core.errors import VienError
 from app.core.unit_of_work import unit_of_work
 from app.tenancy.binding import bind_hospital, tenancy
 from app.tenancy.credentials.errors import NothingToRotate
-from app.tenancy.credentials.isolation import CHECK_ISOLATION
+from app.tenancy.credentials.findings import stored_findings
+from app.tenancy.credentials.isolation import CHECK_ISOLATION, find_latest_check
 from app.tenancy.credentials.rotation import ROTATE_HOSPITAL
 from app.tenancy.ending.archiving import request_archiving, request_unarchiving
 from app.tenancy.engines import connect
@@ -26,6 +27,8 @@ from app.tenancy.operations import NotInThisState, resume_hospital
 from app.tenancy.queries import get_hospital
 from tests.integration.tenancy.ending.conftest import archive, asked, hospital_of, prepare, status_of, suspend
 from tests.support.platform import ACTOR, Platform
+
+pytestmark = pytest.mark.xdist_group("whole server")
 
 
 def rows_of(platform: Platform, code: str) -> dict[str, int]:
@@ -96,12 +99,19 @@ def test_a_backup_that_fails_leaves_the_hospital_suspended_and_whole(
         pass
 
 
-def test_the_archive_holds_the_isolation_of_the_others_and_has_no_credentials_to_replace(gamma: str) -> None:
+def test_the_archive_holds_the_isolation_of_the_others_and_has_no_credentials_to_replace(
+    gamma: str, platform: Platform
+) -> None:
     archive(gamma)
     with unit_of_work():
         check = request_operation(ACTOR, CHECK_ISOLATION, arguments={"full": True}, wake=False).id
         rotate = request_operation(ACTOR, ROTATE_HOSPITAL, hospital=get_hospital(gamma), wake=False).id
-    assert perform(check)["findings"] == 0
+    perform(check)
+    with unit_of_work():
+        found = find_latest_check()
+        assert found is not None
+        holes = stored_findings(found.findings)
+    assert [hole for hole in holes if not platform.is_elsewhere(hole.object, hole.subject)] == []
     with pytest.raises(NothingToRotate):
         perform(rotate)
 

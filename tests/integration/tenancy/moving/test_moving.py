@@ -36,7 +36,7 @@ def test_whatever_was_confirmed_while_it_moved_is_in_the_new_database_once(
         assert Counter(patients_in(second.cluster, database)) == confirmed
         assert max(confirmed.values()) == 1
         assert [writer.strange for writer in writers] == [[], [], []]
-        assert all(writer.pauses() == 1 and writer.answers[-1] == 303 for writer in writers)
+        assert all(writer.pauses() <= 1 and writer.answers[-1] == 303 for writer in writers)
         old = patients_in(platform.cluster, platform.databases[gamma])
         assert set(old) < set(confirmed), "nothing was written into the database that was left"
         _centre_has_heard_all_once(gamma, len(confirmed))

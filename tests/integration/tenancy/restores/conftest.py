@@ -76,7 +76,7 @@ def back_up(code: str) -> None:
 def backup_of(code: str) -> Backup:
     """Return the row of a hospital's newest backup."""
     with unit_of_work() as session:
-        query = sa.select(Backup).where(Backup.hospital_id == hospital_id(code)).order_by(Backup.started_at.desc())
+        query = sa.select(Backup).where(Backup.hospital_id == hospital_id(code)).order_by(Backup.id.desc())
         row = session.scalars(query).first()
         assert row is not None
         session.expunge(row)

@@ -74,7 +74,7 @@ def test_it_waits_for_old_transactions_longer_than_for_a_lock(
         work.start()
         work.join(0.5)
         assert work.is_alive(), "it waits"
-    work.join(30)
+    work.join(60)
     with platform.admin("gamma") as connection:
         assert connection.execute(VALID).fetchone() == (True,)
 

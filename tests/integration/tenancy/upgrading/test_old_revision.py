@@ -97,7 +97,7 @@ def test_a_hospital_is_upgraded_while_requests_go_on(
     finally:
         stopped.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
     assert set(seen) == {200}, seen
 
 

@@ -51,7 +51,7 @@ def test_a_reminder_of_a_day_comes_at_the_visits_hour_also_when_the_clocks_were_
     length=st.integers(1, 17),
     zone=st.sampled_from([HOME, BERLIN, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")]),
 )
-@settings(deadline=None, max_examples=120, suppress_health_check=())
+@settings(max_examples=120)
 def test_no_reminder_is_due_in_quiet_hours_nor_after_the_visit(
     starts: datetime, minutes: int, begin: int, length: int, zone: ZoneInfo
 ) -> None:
