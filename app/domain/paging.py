@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+LAST_PAGE = 1_000_000  # beyond it lies nothing, and soon no number of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +26,5 @@ class Page(Generic[Item]):
 
 
 def offset_of(page: int, per_page: int) -> int:
-    """Return how many rows come before a page; a number below 1 means the first."""
-    return (max(page, 1) - 1) * per_page
+    """Return how many rows come before a page; a number below 1 means the first, and one beyond all lists the last."""
+    return (min(max(page, 1), LAST_PAGE) - 1) * per_page

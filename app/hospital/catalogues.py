@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, flash, url_for
+from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, InvalidValue, Text
@@ -145,13 +145,13 @@ def _register(pages: Pages, position: int) -> None:
     def edit(**argument: Any) -> Response:
         """Show something that is to be changed."""
         entry = get_entry(pages.catalogue, argument[pages.argument])
-        return _show(pages, entry, pages.form(formdata=None).offer().show(entry))
+        return _show(pages, entry, pages.form(formdata=None).offer(entry).show(entry))
 
     @requires(MANAGE_ORGANISATION)
     def update(**argument: Any) -> BaseResponse:
         """Change it, unless somebody else has meanwhile."""
-        form = pages.form().offer()
         entry_id = argument[pages.argument]
+        form = pages.form().offer(get_entry(pages.catalogue, entry_id))
         if form.validate_on_submit():
             try:
                 change_entry(current_actor(), pages.catalogue, entry_id, form.version_number, form.facts())
@@ -170,12 +170,14 @@ def _register(pages: Pages, position: int) -> None:
 
 
 def _list(pages: Pages, form: EntryForm) -> Response:
+    page = list_entries(pages.catalogue, request.args.get("page", 1, type=int))
     return render(
         "hospital/catalogues/index.html",
         pages=pages,
         form=form,
         fields=[field for field in _fields(form) if field.name != "closed"],
-        rows=list_entries(pages.catalogue),
+        page=page,
+        rows=page.items,
         has_errors=bool(form.errors),
         status=422 if form.errors else 200,
     )

@@ -43,7 +43,7 @@ def consents_show(patient_id: UUID) -> BaseResponse:
     if form.validate_on_submit() and (signed_on := form.read_day()) is not None:
         try:
             read = int(json.loads(form.numbers.data or "{}").get(form.purpose.data, 0))
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, OverflowError):
             raise NotFound from None
         try:
             answer(

@@ -38,6 +38,8 @@ from app.hospital.vitals_table import tabulate
 from app.web.principals import current_actor, find_principal
 from app.web.render import render, see_other
 
+NOT_ADDED = _l("This medicine is not on the prescription yet. Add it, or sign without it.")
+
 
 @hospital.post("/visits/<uuid:appointment_id>/consultation")
 @requires(WRITE_RECORDS)
@@ -136,10 +138,15 @@ def consultations_keep_problem(record_id: UUID) -> BaseResponse:
 @hospital.post("/consultations/<uuid:record_id>/sign")
 @requires(WRITE_RECORDS)
 def consultations_sign(record_id: UUID) -> BaseResponse:
-    """Save and sign; what is missing is said at its field."""
+    """Save and sign; what is missing is said at its field, as is a medicine that was written and not added."""
     form = ConsultationForm()
     if not form.validate_on_submit():
         return show_draft(open_record(current_actor(), record_id), form)
+    if form.is_begun and request.form.get("leave_medicine") != "1" and current_actor().may(PRESCRIBE.code):
+        opened = open_record(current_actor(), record_id)
+        if opened.row.status is RecordStatus.DRAFT:  # of what is signed the operation says so
+            form.add_error("medicine_q", InvalidValue(NOT_ADDED))
+            return show_draft(opened, form)
     try:
         sign_record(
             current_actor(),

@@ -128,8 +128,8 @@ def fresh_form(opened: OpenRecord) -> ConsultationForm:
 def _state_of(opened: OpenRecord) -> dict[str, object]:
     """Return what the page must send back to prove what it has seen."""
     was = {f"was_{name}": getattr(opened.note, name) for name in NOTE_FIELDS}
-    ids = [each.id for each in (*opened.diagnoses, *opened.items)]
-    return {"version": opened.row.version, "seen": fingerprint(ids), **was}
+    seen = fingerprint([(each.id, each.kind) for each in opened.diagnoses], [each.id for each in opened.items])
+    return {"version": opened.row.version, "seen": seen, **was}
 
 
 def _kept_state(form: ConsultationForm) -> dict[str, object]:

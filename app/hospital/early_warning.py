@@ -47,6 +47,8 @@ def early_warning(patient: PatientRow, measurement: Any) -> EarlyWarning | None:
     if not found.points:
         return None
     parts = [f"{_label(name)}: {points}" for name, points in found.points.items() if points]
+    if is_on_scale_2(measurement):
+        parts.append(_("SpO₂ scale 2 (88–92 %)"))
     missing = [str(_label(name)) for name in found.missing]
     is_grave = found.is_whole or found.risk is not Risk.LOW
     return EarlyWarning(
@@ -56,6 +58,11 @@ def early_warning(patient: PatientRow, measurement: Any) -> EarlyWarning | None:
         missing,
         TONES[found.risk] if is_grave else "info",
     )
+
+
+def is_on_scale_2(measurement: Any) -> bool:
+    """Tell whether a saturation was scored by the scale for a target of 88-92 %."""
+    return measurement.spo2 is not None and measurement.spo2_scale == 2
 
 
 def _title(found: Score) -> str:

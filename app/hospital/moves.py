@@ -26,6 +26,7 @@ from app.hospital.forms.visits import BookingForm
 from app.hospital.times import DAYS_SHOWN, by_day, read_day, read_slot
 from app.web.principals import current_actor
 from app.web.render import render, see_other
+from app.web.versions import read_version
 
 
 class MoveForm(BookingForm):
@@ -36,7 +37,8 @@ class MoveForm(BookingForm):
 
     @property
     def version_number(self) -> int:
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
 
 @hospital.get("/visits/<uuid:appointment_id>/move")

@@ -31,6 +31,7 @@ from app.hospital.forms.staff import NewStaffForm, ReasonForm, StaffForm
 from app.web.confirming import asks_again
 from app.web.principals import current_actor
 from app.web.render import render, see_other
+from app.web.versions import read_version
 
 declare_administration(
     "hospital.staff_index",
@@ -127,12 +128,11 @@ def staff_update(staff_id: UUID) -> BaseResponse:
     staff, form = get_staff(staff_id), StaffForm().offer()
     if not form.validate():
         return _form_page(form, 422, staff)
-    version = form.version.data
     try:
         update_staff(
             current_actor(),
             staff_id,
-            version=int(version) if version and version.isdigit() else 0,
+            version=read_version(form.version.data) or 0,
             facts=form.facts(),
             role_codes=form.roles.data,
             knowingly=form.knowingly.data,

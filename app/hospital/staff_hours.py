@@ -81,8 +81,10 @@ def staff_hours_add(staff_id: UUID) -> BaseResponse:
 def staff_hours_end(staff_id: UUID, schedule_id: UUID) -> BaseResponse:
     """End hours with today."""
     get_staff(staff_id)
-    end_hours(current_actor(), staff_id, schedule_id, clock.today(hospital_zone()))
-    flash(_("The hours end today. Visits that are booked stay."), "success")
+    if end_hours(current_actor(), staff_id, schedule_id, clock.today(hospital_zone())):
+        flash(_("The hours end today. Visits that are booked stay."), "success")
+    else:
+        flash(_("These hours had ended already."), "info")
     return see_other(url_for("hospital.staff_hours", staff_id=staff_id))
 
 

@@ -22,6 +22,7 @@ from app.web.principals import current_actor
 from app.web.templates import hospital_zone, local_day
 
 DAYS_SHOWN = 3
+FIRST_YEAR, LAST_YEAR = 2000, 2200  # what no clock of any zone counts beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +127,6 @@ def read_slot(value: str | None) -> tuple[UUID, datetime] | None:
         starts_at = datetime.fromisoformat(moment)
     except ValueError:
         return None
-    return (doctor_id, starts_at) if doctor_id and starts_at.tzinfo else None
+    if doctor_id is None or starts_at.tzinfo is None or not FIRST_YEAR <= starts_at.year <= LAST_YEAR:
+        return None
+    return doctor_id, starts_at

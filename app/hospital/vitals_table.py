@@ -14,7 +14,7 @@ from app.core.i18n import _
 from app.domain.patients.queries import PatientRow
 from app.domain.records import news2
 from app.domain.records.vital_ranges import RANGES, Level, VitalSign, assess, bmi, words
-from app.hospital.early_warning import EarlyWarning, early_warning
+from app.hospital.early_warning import EarlyWarning, early_warning, is_on_scale_2
 from app.hospital.wording import CONSCIOUSNESS, OXYGEN
 from app.web.plots import Point, sparkline
 from app.web.templates import hospital_zone
@@ -75,8 +75,18 @@ def unusual(patient: PatientRow, measurements: Sequence[Any]) -> list[str]:
 
 def _value_words(sign: VitalSign, measurement: Any) -> str:
     if sign in (VitalSign.SYSTOLIC, VitalSign.DIASTOLIC):
-        return f"{measurement.systolic}/{measurement.diastolic} mmHg"
+        return _pressure_words(measurement, " mmHg")
     return f"{format_decimal(getattr(measurement, sign.value))} {RANGES[sign].unit}".strip()
+
+
+def _pressure_words(measurement: Any, unit: str = "") -> str:
+    """Say a blood pressure; of a faint one the lower value may be unknown, and 0 is none that could be measured."""
+    if measurement.systolic is None:
+        return ""
+    if measurement.systolic == 0:
+        return _("not measurable")
+    lower = "–" if measurement.diastolic is None else measurement.diastolic
+    return f"{measurement.systolic}/{lower}{unit}"
 
 
 def _row(sign: VitalSign, measurements: Sequence[Any], points: Sequence[dict[str, int]], adult: bool) -> dict[str, Any]:
@@ -104,8 +114,8 @@ def _pressure_row(measurements: Sequence[Any], points: Sequence[dict[str, int]],
     """Return the blood pressure as it is said: both values in one, flagged by the one that is out of range."""
     upper, lower = (_row(sign, measurements, points, adult) for sign in (VitalSign.SYSTOLIC, VitalSign.DIASTOLIC))
     values = [
-        {"text": f"{high['text']}/{low['text']}" if high["text"] else "", "flag": high["flag"] or low["flag"]}
-        for high, low in zip(upper["values"], lower["values"], strict=True)
+        {"text": _pressure_words(each), "flag": high["flag"] or low["flag"]}
+        for each, high, low in zip(measurements, upper["values"], lower["values"], strict=True)
     ]
     return {**upper, "label": _("Blood pressure"), "values": values}
 
@@ -125,8 +135,10 @@ def _seen_rows(measurements: Sequence[Any], points: Sequence[dict[str, int]]) ->
         "" if each.on_oxygen is None else OXYGEN["oxygen" if each.on_oxygen else "air"] for each in measurements
     ]
     awake = ["" if each.consciousness is None else CONSCIOUSNESS[each.consciousness] for each in measurements]
+    scales = [_("scale 2 (88–92 %)") if is_on_scale_2(each) else "" for each in measurements]
     flags = ["critical" if scored.get(news2.CONSCIOUSNESS, 0) >= CRITICAL else None for scored in points]
     rows = (
+        (_("SpO₂ scale"), [{"text": text, "flag": None} for text in scales]),
         (_("Breathing"), [{"text": text, "flag": None} for text in breathing]),
         (_("Consciousness"), [{"text": text, "flag": flag} for text, flag in zip(awake, flags, strict=True)]),
     )

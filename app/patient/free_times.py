@@ -74,8 +74,13 @@ def earliest_by_doctor(department_id: UUID) -> dict[UUID | None, datetime]:
     return earliest
 
 
-def read_window(department_id: UUID, doctor_id: UUID | None, arguments: Mapping[str, str]) -> Window:
-    """Return the window that an address asks for; days that do not exist or cannot be booked are put right."""
+def read_window(
+    department_id: UUID, doctor_id: UUID | None, arguments: Mapping[str, str], minutes: int | None = None
+) -> Window:
+    """Return the window that an address asks for; days that do not exist or cannot be booked are put right.
+
+    `minutes` is how long the visit takes, where that is more than a slot.
+    """
     zone = hospital_zone()
     today = clock.today(zone)
     last = last_bookable_day(today)
@@ -87,6 +92,7 @@ def read_window(department_id: UUID, doctor_id: UUID | None, arguments: Mapping[
         doctor_id=doctor_id,
         from_day=start,
         days=min(WINDOW_DAYS, (last - start).days + 1),
+        minutes=minutes,
     )
     days: dict[date, list[FreeSlot]] = {}
     for slot in one_for_each_time(slots, zone):

@@ -60,7 +60,7 @@ def moves_create(appointment_id: UUID) -> BaseResponse:
     """Move the visit to the chosen time."""
     form = MoveForm()
     visit = get_own_appointment(current_actor(), own_patient_id(), appointment_id)
-    chosen = read_window(visit.department_id, _doctor(visit), request.args).find(form.slot.data)
+    chosen = read_window(visit.department_id, _doctor(visit), request.args, visit.type_minutes).find(form.slot.data)
     if not form.validate_on_submit() or chosen is None:
         return _show(appointment_id, form)
     try:
@@ -81,7 +81,7 @@ def moves_create(appointment_id: UUID) -> BaseResponse:
 def _show(appointment_id: UUID, form: MoveForm | None, error: VienError | None = None) -> Response:
     visit = get_own_appointment(current_actor(), own_patient_id(), appointment_id)
     doctor_id = _doctor(visit)
-    window = read_window(visit.department_id, doctor_id, request.args)
+    window = read_window(visit.department_id, doctor_id, request.args, visit.type_minutes)
     failed = form is not None or window.fault is not None
     shown = form or MoveForm(formdata=None, version=visit.version)
     if form is not None:

@@ -21,6 +21,7 @@ from app.tenancy.gateway.origins import parse_origins, write_origins
 from app.tenancy.models import AddressAction
 from app.web.forms import Form
 from app.web.templates import hospital_zone
+from app.web.versions import read_version
 
 PORTALS = {
     "": _l("All portals"),
@@ -98,7 +99,8 @@ class SettingsForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed; -1, which never exists, where somebody tampered with it."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
     @property
     def began_with(self) -> dict[str, str]:

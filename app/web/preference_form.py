@@ -14,6 +14,7 @@ from app.domain.messages.models import Channel
 from app.domain.messages.preferences import Preferences
 from app.domain.messages.template_kinds import CONFIRMATION, OFFER, REMINDER
 from app.web.forms import Form
+from app.web.versions import read_version
 
 CHANNEL: dict[Channel, Text] = {
     Channel.SMS: _l("Text message (SMS)"),
@@ -66,7 +67,8 @@ class PreferenceForm(Form):
 
     @property
     def version_number(self) -> int:
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
     @property
     def preferences(self) -> Preferences:

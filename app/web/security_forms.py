@@ -24,6 +24,7 @@ from app.tenancy.models import Grouping
 from app.tenancy.security_kinds import KINDS
 from app.web.forms import Form
 from app.web.security_words import GROUPINGS, RISKS
+from app.web.versions import read_version
 
 LONGEST_MINUTES, MOST_EVENTS, A_YEAR = 10_080, 100_000, 525_600
 
@@ -116,4 +117,4 @@ class RuleForm(Form):
 
     def seen_version(self) -> int | None:
         """Return the version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdigit() else None
+        return read_version(self.version.data)

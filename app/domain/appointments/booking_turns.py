@@ -16,6 +16,7 @@ from app.core.db import db
 from app.core.errors import InvalidValue, NotFound
 from app.core.i18n import _l
 from app.domain.appointments import queries, rules
+from app.domain.appointments.busy import read_standing
 from app.domain.appointments.errors import (
     EnoughOfType,
     HospitalClosed,
@@ -61,7 +62,8 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A time that is asked for: at which doctor's, of which type, and whether it may be beyond the capacity."""
+    """A time that is asked for: at which doctor's, of which type, whether it may be beyond the capacity, and
+    whether free times nearby are looked for where it is not to be had."""
 
     doctor_id: UUID
     department_id: UUID
@@ -69,6 +71,7 @@ class Wanted:
     type_id: UUID | None = None
     beyond: bool = False
     at_desk: bool = False
+    alternatives: bool = True
 
 
 def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Granted:
@@ -76,9 +79,9 @@ def grant_place(wanted: Wanted, *, leaving: Appointment | None = None) -> Grante
 
     Raises PastSlot, NoSuchSlot, HospitalClosed, EnoughOfType, or SlotTaken in an absence and where it is full.
     """
-    visit_type = _find_type(wanted)
+    visit_type = _find_type(wanted, leaving)
     slot = _find_slot(wanted, visit_type.minutes if visit_type else None)
-    standing = queries.read_standing(wanted.doctor_id, slot.start, slot.end)
+    standing = read_standing(wanted.doctor_id, slot.start, slot.end)
     if standing.holiday is not None:
         raise HospitalClosed(standing.holiday, field="slot")
     taken = list(standing.places)
@@ -115,14 +118,18 @@ def _stands_in(visit: Appointment, doctor_id: UUID, slot: Slot) -> bool:
     return visit.doctor_id == doctor_id and visit.starts_at < slot.end and visit.ends_at > slot.start
 
 
-def _find_type(wanted: Wanted) -> sa.Row[*tuple[Any, ...]] | None:
+def _find_type(wanted: Wanted, leaving: Appointment | None) -> sa.Row[*tuple[Any, ...]] | None:
+    """Return the type that is wanted; a visit that moves keeps its own, also one that was closed since."""
     if wanted.type_id is None:
         return None
     query = sa.select(AppointmentType.minutes, AppointmentType.daily_capacity).where(
-        AppointmentType.id == wanted.type_id,
-        AppointmentType.closed_at.is_(None),
-        sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == wanted.department_id),
+        AppointmentType.id == wanted.type_id
     )
+    if leaving is None or leaving.type_id != wanted.type_id:
+        query = query.where(
+            AppointmentType.closed_at.is_(None),
+            sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == wanted.department_id),
+        )
     row = db.session.execute(query).one_or_none()
     if row is None:
         raise InvalidValue(_l("The department has no such type of visit."), field="type")
@@ -158,5 +165,7 @@ def _refuse_beyond_type(wanted: Wanted, slot: Slot, visit_type: Any, leaving: Ap
 
 
 def _others(wanted: Wanted, slot: Slot) -> tuple[queries.FreeSlot, ...]:
+    if not wanted.alternatives:
+        return ()
     minutes = int((slot.end - slot.start).total_seconds()) // 60 if wanted.type_id else None
     return queries.find_alternatives(wanted.doctor_id, wanted.department_id, slot.start, minutes)

@@ -17,8 +17,9 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.domain.access.reach import visiting, within_reach
+from app.domain.appointments.busy import Busy, list_busy
 from app.domain.appointments.models import Appointment, DoctorSchedule
-from app.domain.appointments.queries import FREED, Busy, hospital_zone, list_busy
+from app.domain.appointments.queries import FREED, hospital_zone
 from app.domain.appointments.slots import Occupied, Slot, WeeklyHours, places_of, slots_of_day
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
@@ -62,11 +63,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The columns, and the times of the rows in minutes after midnight."""
+    """The columns, and the times of the rows in minutes after midnight; `hidden` counts visits that did not fit."""
 
     columns: list[Column]
     rows: list[int]
     step: int
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def read_grid(
     begins = datetime.combine(days[0], time.min, tzinfo=zone)
     ends = datetime.combine(days[-1] + timedelta(days=1), time.min, tzinfo=zone)
     hours = _list_hours(days, department_id, doctor_id)
-    visits = _list_visits(actor, begins, ends, department_id, doctor_id)
+    visits, hidden = _list_visits(actor, begins, ends, department_id, doctor_id)
     names = {each.doctor_id: each.doctor_name for each in hours} | {row.doctor_id: row.doctor_name for row in visits}
     busy = list_busy(list(names), begins, ends)
     shown = [row.patient_id for row in visits if row.patient_name is not None]
@@ -104,7 +106,7 @@ def read_grid(
         columns = [column for column in columns if column.cells]
     minutes = [minute for column in columns for minute in column.cells]
     rows = list(range(min(minutes), max(minutes) + 1, step)) if minutes else []
-    return Grid(columns, rows, step)
+    return Grid(columns, rows, step, hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ def _list_hours(days: Sequence[date], department_id: UUID | None, doctor_id: UUI
 
 def _list_visits(
     actor: Actor, begins: datetime, ends: datetime, department_id: UUID | None, doctor_id: UUID | None
-) -> Sequence[Any]:
+) -> tuple[Sequence[Any], int]:
+    """Return the visits, the first of the time first, and how many there are besides."""
     name = sa.case((within_reach(actor, visiting(actor)), Patient.full_name)).label("patient_name")
     query = (
         sa.select(
@@ -215,7 +218,11 @@ def _list_visits(
         )
         .order_by(Appointment.starts_at, Appointment.place)
     )
-    return db.session.execute(query.limit(MOST_VISITS)).all()
+    rows = db.session.execute(query.limit(MOST_VISITS)).all()
+    if len(rows) < MOST_VISITS:
+        return rows, 0
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery())) or 0
+    return rows, total - len(rows)
 
 
 def _of(model: Any, department_id: UUID | None, doctor_id: UUID | None) -> list[sa.ColumnElement[bool]]:

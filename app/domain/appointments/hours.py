@@ -203,17 +203,24 @@ def list_hours(doctor_id: UUID, since: date) -> list[HoursRow]:
     return [HoursRow(*row) for row in db.session.execute(query)]
 
 
-def end_hours(actor: Actor, doctor_id: UUID, schedule_id: UUID, today: date) -> None:
-    """Let a doctor's hours end with today, or with their first day; visits that are booked stay. Raises NotFound."""
-    hours = db.session.get(DoctorSchedule, schedule_id)
+def end_hours(actor: Actor, doctor_id: UUID, schedule_id: UUID, today: date) -> bool:
+    """Let a doctor's hours end with today, or with their first day; visits that are booked stay.
+
+    Hours are only ever cut short: of those that end by then already nothing changes, which False says. Raises NotFound.
+    """
+    hours = db.session.get(DoctorSchedule, schedule_id, with_for_update=True, populate_existing=True)
     if hours is None or hours.doctor_id != doctor_id:
         raise NotFound
-    hours.valid_until, hours.updated_by = max(today, hours.valid_from), actor.id
+    before, last = hours.valid_until, max(today, hours.valid_from)
+    if before is not None and before <= last:
+        return False
+    hours.valid_until, hours.updated_by = last, actor.id
     db.session.flush()
     record_change(
         actor,
         "schedule.end",
         subject_type="staff_user",
         subject_id=doctor_id,
-        changes={"weekday": hours.weekday, "valid_until": [None, hours.valid_until.isoformat()]},
+        changes={"weekday": hours.weekday, "valid_until": [before.isoformat() if before else None, last.isoformat()]},
     )
+    return True

@@ -46,12 +46,14 @@ def reschedule_appointment(
     version: int,
     patient_id: UUID | None = None,
     tell: bool = True,
+    held: bool = False,
 ) -> Appointment:
     """Move a visit that has not begun to another free time of its department; a patient reaches their own only.
 
     Moving again to where it stands changes nothing. Raises NotFound, StaleVersion, NotMovable, PastSlot, NoSuchSlot,
     SlotTaken with free times nearby, or OwnOverlap. The patient's reminders follow; `tell` has them told of the new
-    time. What was confirmed of the old time has to be confirmed anew.
+    time; `held` moves to a place that an offer has held until now. What was confirmed of the old time has to be
+    confirmed anew.
     """
     if actor.kind is ActorKind.PATIENT and patient_id is None:
         raise ValueError("a patient moves only their own visits: patient_id is needed")
@@ -68,7 +70,7 @@ def reschedule_appointment(
     if visit.version != version:
         raise StaleVersion
     at_desk = actor.kind is ActorKind.STAFF
-    wanted = Wanted(doctor_id, visit.department_id, starts_at, visit.type_id, at_desk=at_desk)
+    wanted = Wanted(doctor_id, visit.department_id, starts_at, visit.type_id, beyond=held, at_desk=at_desk)
     granted = grant_place(wanted, leaving=visit)
     slot = granted.slot
     before = (visit.doctor_id, visit.starts_at, visit.ends_at)

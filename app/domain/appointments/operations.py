@@ -38,15 +38,18 @@ def book_appointment(
     type_id: UUID | None = None,
     kind: VisitKind = VisitKind.PLANNED,
     beyond: bool = False,
+    held: bool = False,
     follows_id: UUID | None = None,
     series_id: UUID | None = None,
     tell: bool = True,
+    alternatives: bool = True,
 ) -> Appointment:
     """Book a doctor's slot for a patient; asking again for the same visit returns the one that stands.
 
-    `beyond` squeezes somebody in beyond the slot's capacity, as far as the doctor's hours allow it and the actor may.
-    Raises InvalidValue for the reason, PastSlot, NoSuchSlot, SlotTaken with free times nearby, OwnOverlap,
-    PatientHasDied, or Forbidden.
+    `beyond` squeezes somebody in beyond the slot's capacity, as far as the doctor's hours allow it and the actor may;
+    `held` takes a place that an offer has held until now, and that others were squeezed in beside.
+    Raises InvalidValue for the reason, PastSlot, NoSuchSlot, SlotTaken with free times nearby (which are looked for
+    unless `alternatives` is off), OwnOverlap, PatientHasDied, or Forbidden.
     """
     reason = rules.check_reason(reason)
     patient = get_bookable_patient(patient_id)
@@ -57,7 +60,8 @@ def book_appointment(
     standing = _find_same(patient_id, doctor_id, starts_at)
     if standing is not None:
         return standing
-    wanted = Wanted(doctor_id, department_id, starts_at, type_id, beyond, at_desk=actor.kind is ActorKind.STAFF)
+    at_desk = actor.kind is ActorKind.STAFF
+    wanted = Wanted(doctor_id, department_id, starts_at, type_id, beyond or held, at_desk, alternatives)
     granted = grant_place(wanted)
     appointment = Appointment(
         patient_id=patient_id,

@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import NotFound
-from app.domain.appointments.models import Appointment, AppointmentStatus
+from app.domain.appointments.models import Appointment, AppointmentStatus, AppointmentType
 from app.domain.appointments.queries import FREED
 from app.domain.audit.operations import record_access
 from app.domain.identity.models import StaffUser
@@ -36,12 +36,14 @@ _VISIT = (
         Appointment.version,
         Appointment.cancelled_at,
         Appointment.confirmed_at,
+        AppointmentType.minutes.label("type_minutes"),
         StaffUser.full_name.label("doctor_name"),
         Department.name.label("department_name"),
         Department.name_en.label("department_name_en"),
     )
     .join(StaffUser, StaffUser.id == Appointment.doctor_id)
     .join(Department, Department.id == Appointment.department_id)
+    .outerjoin(AppointmentType, AppointmentType.id == Appointment.type_id)
 )
 _WITH_DIAGNOSIS = (
     _VISIT.add_columns(

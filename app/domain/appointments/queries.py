@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,17 +15,17 @@ from app.core import clock
 from app.core.db import db
 from app.core.errors import NotFound
 from app.domain.appointments import rules
+from app.domain.appointments.busy import list_busy
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
 from app.domain.appointments.models import (
     Appointment,
     AppointmentStatus,
     AppointmentType,
     DoctorSchedule,
-    ScheduleException,
 )
 from app.domain.appointments.slots import WeeklyHours, free_slots
 from app.domain.identity.models import StaffUser
-from app.domain.organisation.models import Department, Holiday
+from app.domain.organisation.models import Department
 from app.tenancy.binding import bound_hospital
 
 MOST_DEPARTMENTS = 100
@@ -33,15 +33,6 @@ MOST_DOCTORS = 200
 MOST_TYPES = 100
 WINDOW_DAYS = 14
 FREED = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
-# Standing visits without whose they are: a patient may see when a doctor is taken, and no row of others.
-_BUSY = sa.table(
-    "busy_times",
-    sa.column("doctor_id", sa.Uuid),
-    sa.column("starts_at", sa.DateTime(timezone=True)),
-    sa.column("ends_at", sa.DateTime(timezone=True)),
-    sa.column("place", sa.SmallInteger),
-)
-_LONGEST_BUSY = timedelta(days=1)
 _SHORTEST = timedelta(minutes=5)
 
 
@@ -53,28 +44,6 @@ class FreeSlot:
     doctor_name: str
     start: datetime
     end: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What stands in the way of a visit at some time: the places that are taken, an absence, a holiday."""
-
-    places: tuple[int, ...]
-    is_away: bool
-    holiday: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """When doctors are taken, when they are away, and when nobody is there."""
-
-    visits: dict[UUID, list[tuple[datetime, datetime]]]
-    absences: dict[UUID, list[tuple[datetime, datetime]]]
-    holidays: list[tuple[datetime, datetime]]
-
-    def closed(self, doctor_id: UUID) -> list[tuple[datetime, datetime]]:
-        """Return when a doctor is not to be booked at all."""
-        return [*self.absences.get(doctor_id, ()), *self.holidays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,36 +225,6 @@ def find_own_at(
     return db.session.execute(query.order_by(Appointment.starts_at).limit(1)).one_or_none()
 
 
-def is_away(doctor_id: UUID, start: datetime, end: datetime) -> bool:
-    """Tell whether a doctor, though scheduled, is not there in some part of a time, or nobody is on that day."""
-    standing = read_standing(doctor_id, start, end)
-    return standing.is_away or standing.holiday is not None
-
-
-def read_standing(doctor_id: UUID, start: datetime, end: datetime) -> Standing:
-    """Return what stands in the way of a visit to a doctor at a time: one query."""
-    absent = (
-        sa.exists()
-        .where(
-            ScheduleException.doctor_id == doctor_id,
-            ScheduleException.starts_at < end,
-            ScheduleException.ends_at > start,
-        )
-        .label("is_away")
-    )
-    day = start.astimezone(hospital_zone()).date()
-    holiday = sa.select(Holiday.name).where(Holiday.day == day).scalar_subquery().label("holiday")
-    places = sa.select(_BUSY.c.place).where(
-        _BUSY.c.doctor_id == doctor_id,
-        _BUSY.c.starts_at > start - _LONGEST_BUSY,
-        _BUSY.c.starts_at < end,
-        _BUSY.c.ends_at > start,
-    )
-    query = sa.select(sa.func.array(places.scalar_subquery()).label("places"), absent, holiday)
-    row = db.session.execute(query, bind_arguments={"mapper": sa.inspect(Appointment)}).one()
-    return Standing(tuple(row.places), row.is_away, row.holiday)
-
-
 def list_types(department_id: UUID | None = None) -> Sequence[sa.Row[*tuple[Any, ...]]]:
     """List the types of visits in use, of all departments or those that one may have."""
     query = sa.select(AppointmentType.id, AppointmentType.name, AppointmentType.name_en, AppointmentType.minutes).where(
@@ -296,41 +235,6 @@ def list_types(department_id: UUID | None = None) -> Sequence[sa.Row[*tuple[Any,
             sa.or_(AppointmentType.department_id.is_(None), AppointmentType.department_id == department_id)
         )
     return db.session.execute(query.order_by(AppointmentType.position, AppointmentType.name).limit(MOST_TYPES)).all()
-
-
-def list_busy(doctor_ids: Sequence[UUID], start: datetime, end: datetime) -> Busy:
-    """Return when doctors are taken or away between two moments, with the hospital's holidays: one query."""
-    if not doctor_ids:
-        return Busy({}, {}, [])
-    visits = sa.select(sa.literal("visit"), _BUSY.c.doctor_id, _BUSY.c.starts_at, _BUSY.c.ends_at).where(
-        _BUSY.c.doctor_id.in_(doctor_ids), _BUSY.c.starts_at >= start - _LONGEST_BUSY, _BUSY.c.starts_at < end
-    )
-    absences = sa.select(
-        sa.literal("absence"), ScheduleException.doctor_id, ScheduleException.starts_at, ScheduleException.ends_at
-    ).where(
-        ScheduleException.doctor_id.in_(doctor_ids),
-        ScheduleException.starts_at < end,
-        ScheduleException.ends_at > start,
-    )
-    zone = hospital_zone()
-    begins = sa.func.timezone(str(zone), sa.cast(Holiday.day, sa.DateTime()))
-    holidays = sa.select(
-        sa.literal("holiday"), sa.cast(sa.null(), sa.Uuid), begins, begins + sa.text("interval '1 day'")
-    ).where(Holiday.day >= start.astimezone(zone).date(), Holiday.day <= end.astimezone(zone).date())
-    every = sa.union_all(visits, absences, holidays)
-    rows = db.session.execute(every, bind_arguments={"mapper": sa.inspect(Appointment)}).all()
-    return Busy(
-        _by_doctor(row[1:] for row in rows if row[0] == "visit"),
-        _by_doctor(row[1:] for row in rows if row[0] == "absence"),
-        [(row[2], row[3]) for row in rows if row[0] == "holiday"],
-    )
-
-
-def _by_doctor(rows: Iterable[Any]) -> dict[UUID, list[tuple[datetime, datetime]]]:
-    busy: dict[UUID, list[tuple[datetime, datetime]]] = {}
-    for doctor_id, starts_at, ends_at in rows:
-        busy.setdefault(doctor_id, []).append((starts_at, ends_at))
-    return busy
 
 
 def _still_sees_patients() -> tuple[sa.ColumnElement[bool], ...]:

@@ -58,4 +58,5 @@ def change_room(actor: Actor, appointment_id: UUID, room_id: UUID | None, versio
         subject_id=visit.id,
         patient_id=visit.patient_id,
         changes={"room_id": [str(before) if before else None, str(room_id) if room_id else None]},
+        event={"patient_id": str(visit.patient_id), "doctor_id": str(visit.doctor_id)},
     )

@@ -18,7 +18,7 @@ from app.core.db import db
 from app.core.errors import Conflict, InvalidValue, Text, VienError
 from app.core.i18n import _l
 from app.core.ids import new_id
-from app.domain.access.reach import authorise
+from app.domain.access.reach import authorise, visiting
 from app.domain.appointments.booking_turns import wait_for_turns
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia
@@ -104,6 +104,7 @@ def book_series(
                     type_id=type_id,
                     series_id=series_id,
                     tell=not booked,
+                    alternatives=False,
                 )
                 booked.append(visit)
             except VienError as error:
@@ -137,8 +138,9 @@ def list_series(actor: Actor, appointment_id: UUID, patient_id: UUID, series_id:
         .order_by(Appointment.starts_at)
         .limit(MOST_VISITS)
     )
+    acting = authorise(actor, patient_id, visiting(actor))
     record_access(
-        actor, "visit.series", subject_type="appointment", subject_id=appointment_id, patient_ids=[patient_id]
+        acting, "visit.series", subject_type="appointment", subject_id=appointment_id, patient_ids=[patient_id]
     )
     return list(db.session.execute(query).all())
 

@@ -16,6 +16,7 @@ from app.core.i18n import _l
 from app.domain.access.reach import authorise
 from app.domain.appointments import queries, rules
 from app.domain.appointments.booking_turns import Wanted, explain_collision, wait_for_turns
+from app.domain.appointments.busy import read_standing
 from app.domain.appointments.models import Appointment, AppointmentStatus, BookedVia, DoctorSchedule, VisitKind
 from app.domain.appointments.operations import book_appointment, get_bookable_patient, record_booking
 from app.domain.appointments.slots import Slot
@@ -90,7 +91,7 @@ def receive_emergency(
 
 
 def _put(actor: Actor, patient_id: UUID, wanted: Wanted, slot: Slot, reason: str) -> Appointment:
-    standing = queries.read_standing(wanted.doctor_id, slot.start, slot.end)
+    standing = read_standing(wanted.doctor_id, slot.start, slot.end)
     visit = Appointment(
         patient_id=patient_id,
         doctor_id=wanted.doctor_id,

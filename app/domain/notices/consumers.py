@@ -28,6 +28,7 @@ OF_VISITS = frozenset(
         "appointment.complete",
         "appointment.no_show",
         "appointment.reschedule",
+        "appointment.room",
     }
 )
 OF_RECORDS = frozenset({"vitals.record", "record.sign", "patient.update"})

@@ -21,8 +21,9 @@ from app.core.i18n import _l
 from app.domain.appointments.models import AppointmentType
 from app.domain.audit.operations import record_change
 from app.domain.organisation.models import Department, Facility, Room
+from app.domain.paging import Page, offset_of
 
-MOST = 500
+MOST, PER_PAGE = 500, 100
 LONGEST_CODE, LONGEST_TEXT = 20, 200
 SHORTEST_VISIT, LONGEST_VISIT = 5, 240
 MOST_A_DAY = 500
@@ -49,23 +50,27 @@ TYPES = Catalogue(
 )
 
 
-def list_entries(catalogue: Catalogue) -> Sequence[Any]:
-    """Return what the hospital has of a kind, in its order, with the names of what each refers to."""
+def list_entries(catalogue: Catalogue, page: int = 1) -> Page[Any]:
+    """Return a page of what the hospital has of a kind, in its order, with the names of what each refers to."""
     model = catalogue.model
     query = sa.select(model)
     for column, other in catalogue.references.items():
         query = query.outerjoin(other, other.id == getattr(model, column)).add_columns(
             other.name.label(column.replace("_id", "_name"))
         )
-    return db.session.execute(query.order_by(model.position, model.name, model.id).limit(MOST)).all()
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(model)) or 0
+    ordered = query.order_by(model.position, model.name, model.id)
+    rows = db.session.execute(ordered.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
+    return Page(rows, max(page, 1), PER_PAGE, total)
 
 
-def list_choices(model: Any) -> Sequence[Any]:
-    """Return id and name of the entries in use, for a form to choose from."""
+def list_choices(model: Any, present: UUID | None = None) -> Sequence[Any]:
+    """Return id and name of the entries in use, for a form to choose from, and the one that is chosen at present."""
     query = sa.select(model.id, model.name)
     if hasattr(model, "closed_at"):
-        query = query.where(model.closed_at.is_(None))
-    return db.session.execute(query.order_by(model.position, model.name).limit(MOST)).all()
+        query = query.where(sa.or_(model.closed_at.is_(None), model.id == present))
+    first = [] if present is None else [(model.id == present).desc()]
+    return db.session.execute(query.order_by(*first, model.position, model.name).limit(MOST)).all()
 
 
 def get_entry(catalogue: Catalogue, entry_id: UUID) -> Any:

@@ -75,7 +75,7 @@ class VitalSigns(Identified, Edited, HospitalModel):
         sa.CheckConstraint("temperature_c BETWEEN 20 AND 45", name="temperature"),
         sa.CheckConstraint("pulse BETWEEN 0 AND 350", name="pulse"),
         sa.CheckConstraint("respiratory_rate BETWEEN 0 AND 120", name="respiratory_rate"),
-        sa.CheckConstraint("systolic BETWEEN 20 AND 350", name="systolic"),
+        sa.CheckConstraint("systolic BETWEEN 0 AND 350", name="systolic"),
         sa.CheckConstraint("diastolic BETWEEN 0 AND 250 AND diastolic <= systolic", name="diastolic"),
         sa.CheckConstraint("spo2 BETWEEN 0 AND 100", name="spo2"),
         sa.CheckConstraint("weight_kg > 0", name="weight"),

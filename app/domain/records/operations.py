@@ -30,7 +30,7 @@ from app.domain.records.errors import (
 from app.domain.records.hiding import as_far_as_open
 from app.domain.records.icd10_titles import get_titled
 from app.domain.records.models import DiagnosisKind, MedicalRecord, RecordDiagnosis, RecordStatus
-from app.domain.records.rules import NOTE_FIELDS, Note, check_length, differing, note_from, was_seen
+from app.domain.records.rules import NOTE_FIELDS, Note, check_length, differing, fingerprint, note_from, was_seen
 
 LONGEST_REASON = 500
 
@@ -162,9 +162,10 @@ def amend_record(actor: Actor, record_id: UUID, reason: str) -> MedicalRecord:
     return open_draft or _next_version(actor, signed, reason)
 
 
-def list_content_ids(record_id: UUID) -> list[UUID]:
-    """Return the ids of the diagnoses and medicines of a record."""
-    return [*(entry.id for entry in db.session.scalars(_diagnoses_of(record_id))), *list_item_ids(record_id)]
+def fingerprint_of(record_id: UUID) -> str:
+    """Return the fingerprint of the diagnoses and medicines that a record has now."""
+    diagnoses = [(entry.id, entry.kind) for entry in db.session.scalars(_diagnoses_of(record_id))]
+    return fingerprint(diagnoses, list_item_ids(record_id))
 
 
 def _next_version(actor: Actor, signed: MedicalRecord, reason: str) -> MedicalRecord:

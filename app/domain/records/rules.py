@@ -86,6 +86,7 @@ def check_can_sign(note: Note, kinds: Iterable[DiagnosisKind]) -> None:
         raise CannotSign(_l("Choose a primary diagnosis before you sign."), field="diagnosis_q")
 
 
-def fingerprint(ids: Iterable[UUID]) -> str:
-    """Name a set of diagnoses and medicines, so that signing can tell whether they are those that were seen."""
-    return " ".join(sorted(str(entry) for entry in ids))
+def fingerprint(diagnoses: Iterable[tuple[UUID, DiagnosisKind]], medicines: Iterable[UUID]) -> str:
+    """Name diagnoses, and which is the primary one, and medicines, so that signing can tell whether they were seen."""
+    kinds = (f"{entry}:{kind.value}" for entry, kind in diagnoses)
+    return " ".join(sorted((*kinds, *(str(entry) for entry in medicines))))

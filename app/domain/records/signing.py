@@ -16,8 +16,8 @@ from app.domain.prescriptions.operations import replace_prescription, sign_presc
 from app.domain.prescriptions.reviewing import check_can_prescribe
 from app.domain.records.errors import NotAsSeen, signed_is_final
 from app.domain.records.models import MedicalRecord, RecordDiagnosis, RecordStatus
-from app.domain.records.operations import list_content_ids, save_draft
-from app.domain.records.rules import Note, check_can_sign, fingerprint, note_from
+from app.domain.records.operations import fingerprint_of, save_draft
+from app.domain.records.rules import Note, check_can_sign, note_from
 
 
 def sign_record(actor: Actor, record_id: UUID, *, version: int, was: Note, note: Note, seen: str) -> MedicalRecord:
@@ -29,7 +29,7 @@ def sign_record(actor: Actor, record_id: UUID, *, version: int, was: Note, note:
     record = save_draft(actor, record_id, version=version, was=was, note=note)
     kinds = db.session.scalars(sa.select(RecordDiagnosis.kind).where(RecordDiagnosis.record_id == record_id))
     check_can_sign(note_from(record), list(kinds))
-    if fingerprint(list_content_ids(record_id)) != seen:
+    if fingerprint_of(record_id) != seen:
         raise NotAsSeen
     check_can_prescribe(record_id, record.patient_id)
     with signed_is_final():

@@ -1,6 +1,8 @@
-"""Vital signs: what a measurement can be at all (else refused), and what is unusual for an adult (flagged).
+"""Vital signs: what a measurement can be at all (else refused), what is seldom (asked about), and what is unusual for
+an adult (flagged).
 
-Plausible limits only catch typing mistakes and lie within those that the database holds. Normal ranges are
+The limits hold what is measured during a resuscitation, also no breath, no pulse and no blood pressure, and lie within
+those that the database holds; what is `seldom` is more often a typing mistake and is confirmed. Normal ranges are
 for adults at rest: respiration and saturation where NEWS2 scores 0 (Royal College of Physicians, 2017);
 temperature from NEWS2's lower bound up to the fever limit of 37.5 °C in the armpit (WHO, IMCI); pulse 60-100
 (American Heart Association); blood pressure high from 140/90 (Ministry of Health, Decision 3192/QĐ-BYT of
@@ -41,7 +43,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VitalRange:
-    """Limits of one sign, both ends included; `places` is how many decimals are kept."""
+    """Limits of one sign, both ends included; `places` is how many decimals are kept.
+
+    What lies outside `common` is written down once somebody said that it was not mistyped.
+    """
 
     label: Text
     unit: Text
@@ -51,6 +56,7 @@ class VitalRange:
     low_words: Text | None = None
     high_words: Text | None = None
     places: int = 0
+    common: tuple[Decimal, Decimal] | None = None
 
 
 class ImplausibleVitalSign(InvalidValue):
@@ -61,47 +67,54 @@ def _between(low: str, high: str) -> tuple[Decimal, Decimal]:
     return Decimal(low), Decimal(high)
 
 
+FAINT = 90  # systolic, in mmHg
+
 RANGES: dict[VitalSign, VitalRange] = {
     VitalSign.TEMPERATURE: VitalRange(
         _l("Temperature"),
         "°C",
-        *_between("25", "45"),
+        *_between("20", "45"),
         _between("36.1", "37.4"),
         _l("Low temperature"),
         _l("Fever"),
         places=1,
+        common=_between("30", "43"),
     ),
     VitalSign.PULSE: VitalRange(
         _l("Pulse"),
         _l("beats/min"),
-        *_between("20", "300"),
+        *_between("0", "300"),
         _between("60", "100"),
         _l("Slow pulse"),
         _l("Fast pulse"),
+        common=_between("30", "220"),
     ),
     VitalSign.RESPIRATORY_RATE: VitalRange(
         _l("Respiratory rate"),
         _l("breaths/min"),
-        *_between("4", "100"),
+        *_between("0", "100"),
         _between("12", "20"),
         _l("Slow breathing"),
         _l("Fast breathing"),
+        common=_between("6", "70"),
     ),
     VitalSign.SYSTOLIC: VitalRange(
         _l("Systolic blood pressure"),
         "mmHg",
-        *_between("40", "300"),
+        *_between("0", "300"),
         _between("90", "139"),
         _l("Low blood pressure"),
         _l("High blood pressure"),
+        common=_between("60", "260"),
     ),
     VitalSign.DIASTOLIC: VitalRange(
         _l("Diastolic blood pressure"),
         "mmHg",
-        *_between("20", "200"),
+        *_between("0", "200"),
         _between("60", "89"),
         _l("Low blood pressure"),
         _l("High blood pressure"),
+        common=_between("25", "160"),
     ),
     VitalSign.SPO2: VitalRange(
         _l("Oxygen saturation (SpO2)"),
@@ -109,6 +122,7 @@ RANGES: dict[VitalSign, VitalRange] = {
         *_between("30", "100"),
         _between("96", "100"),
         _l("Low oxygen saturation"),
+        common=_between("60", "100"),
     ),
     VitalSign.WEIGHT: VitalRange(_l("Weight"), "kg", *_between("0.3", "400"), places=1),
     VitalSign.HEIGHT: VitalRange(_l("Height"), "cm", *_between("20", "250"), places=1),
@@ -138,8 +152,21 @@ def check_plausible(sign: VitalSign, value: Decimal | int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-limits.places), rounding=ROUND_HALF_UP)
 
 
+def is_seldom(sign: VitalSign, value: Decimal | int) -> bool:
+    """Tell whether a value that can be is so far from the common ones that somebody should look at it again."""
+    common = RANGES[sign].common
+    return common is not None and not common[0] <= value <= common[1]
+
+
 def check_blood_pressure(systolic: int | None, diastolic: int | None) -> None:
-    """Refuse half a blood pressure, and a diastolic value that is not under the systolic one."""
+    """Refuse half a blood pressure, and a diastolic value that is not under the systolic one.
+
+    Where the upper value is low it may stand alone, because the lower one is often not found; 0 is where there was none
+    to be measured.
+    """
+    is_faint = systolic is not None and systolic < FAINT
+    if (diastolic is None and is_faint) or systolic == diastolic == 0:
+        return
     if (systolic is None) != (diastolic is None):
         missing = VitalSign.DIASTOLIC if diastolic is None else VitalSign.SYSTOLIC
         raise ImplausibleVitalSign(_l("Enter both values of the blood pressure."), field=missing.value)

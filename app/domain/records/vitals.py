@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from app.domain.records.models import Consciousness, VitalSigns
 from app.domain.records.vital_ranges import VitalSign, check_blood_pressure, check_plausible
 
 LONGEST_NOTE = 500
+SENT_TWICE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +52,32 @@ def record_vitals(
     observed: Observed = Observed(),
     note: str | None = None,
 ) -> VitalSigns:
-    """Write down one measurement made now; raises ImplausibleVitalSign naming the field, InvalidValue for none."""
+    """Write down one measurement made now; the same sent twice within a minute is one.
+
+    Raises ImplausibleVitalSign naming the field, or InvalidValue where nothing was measured or seen.
+    """
     if actor.id is None:
         raise InvalidValue(_l("Only a member of staff measures vital signs."))
-    if not values:
+    if not values and not observed.names:
         raise InvalidValue(_l("Enter at least one value."), field=VitalSign.TEMPERATURE.value)
     checked = {sign: check_plausible(sign, value) for sign, value in values.items()}
     pressures = (checked.get(sign) for sign in (VitalSign.SYSTOLIC, VitalSign.DIASTOLIC))
     check_blood_pressure(*(None if value is None else int(value) for value in pressures))
-    vitals = VitalSigns(
-        patient_id=patient_id,
-        appointment_id=appointment_id,
-        measured_at=clock.now(),
-        measured_by=actor.id,
-        note=(note or "").strip()[:LONGEST_NOTE] or None,
-        created_by=actor.id,
-        on_oxygen=observed.on_oxygen,
-        consciousness=observed.consciousness,
-        spo2_scale=observed.spo2_scale,
-        **{sign.value: value for sign, value in checked.items()},
-    )
+    facts: dict[str, Any] = {
+        "patient_id": patient_id,
+        "appointment_id": appointment_id,
+        "measured_by": actor.id,
+        "note": (note or "").strip()[:LONGEST_NOTE] or None,
+        "on_oxygen": observed.on_oxygen,
+        "consciousness": observed.consciousness,
+        "spo2_scale": observed.spo2_scale,
+        **{sign.value: checked.get(sign) for sign in VitalSign},
+    }
     actor = authorise(actor, patient_id, RECORD_VITALS)
+    same = _find_same(facts)
+    if same is not None:
+        return same
+    vitals = VitalSigns(measured_at=clock.now(), created_by=actor.id, **facts)
     db.session.add(vitals)
     db.session.flush()
     event = {"patient_id": str(patient_id), "appointment_id": str(appointment_id) if appointment_id else None}
@@ -111,6 +118,19 @@ def get_vitals(vitals_id: UUID) -> Any:
     if row is None:
         raise VitalsNotFound
     return row
+
+
+def _find_same(facts: Mapping[str, Any]) -> VitalSigns | None:
+    """Return what the same person wrote down of the same patient a moment ago; whoever asks at once comes after."""
+    turn = sa.func.hashtextextended(f"vitals:{facts['patient_id']}", 0)
+    lock = sa.select(sa.func.pg_advisory_xact_lock(turn))
+    db.session.execute(lock, bind_arguments={"mapper": sa.inspect(VitalSigns)})
+    query = sa.select(VitalSigns).where(
+        *(getattr(VitalSigns, name).is_not_distinct_from(value) for name, value in facts.items()),
+        VitalSigns.measured_at > clock.now() - SENT_TWICE,
+        VitalSigns.voided_at.is_(None),
+    )
+    return db.session.scalar(query.order_by(VitalSigns.id).limit(1))
 
 
 def _measurements() -> sa.Select[*tuple[Any, ...]]:

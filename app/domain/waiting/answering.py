@@ -20,7 +20,7 @@ from app.core.errors import InvalidValue, NotFound
 from app.domain.access.reach import authorise
 from app.domain.appointments.booking_turns import wait_for_turns
 from app.domain.appointments.errors import OwnOverlap, SlotTaken
-from app.domain.appointments.freeing import wake_offers
+from app.domain.appointments.freeing import free_time, wake_offers
 from app.domain.appointments.models import Appointment, BookedVia
 from app.domain.appointments.moving import NotMovable, reschedule_appointment
 from app.domain.appointments.operations import book_appointment
@@ -28,7 +28,7 @@ from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.permissions import BOOK_FOR_PATIENTS
 from app.domain.waiting.errors import OfferAnswered, OfferGone, OfferOver
 from app.domain.waiting.models import FreedOutcome, OfferState, SlotOffer, WaitingEntry, WaitingState
-from app.domain.waiting.offering import settle_freed
+from app.domain.waiting.offering import find_hours_with_place, settle_freed
 
 
 class Offered(enum.StrEnum):
@@ -92,6 +92,8 @@ def accept_offer(actor: Actor, offer_id: UUID, *, via: BookedVia = BookedVia.PAT
     entry.state, entry.ended_at, entry.updated_by = WaitingState.PLACED, clock.now(), actor.id
     db.session.flush()
     settle_freed(offer.freed_slot_id, FreedOutcome.ACCEPTED)
+    if find_hours_with_place(offer) is not None:  # of several places at one time the next is offered in its turn
+        free_time(offer.doctor_id, offer.department_id, offer.starts_at, offer.ends_at)
     _record(actor, "waiting.accept", offer)
     return visit
 
@@ -122,6 +124,7 @@ def _place(
             starts_at=offer.starts_at,
             version=visit.version,
             patient_id=offer.patient_id,
+            held=True,
         )
     return book_appointment(
         actor,
@@ -131,6 +134,7 @@ def _place(
         starts_at=offer.starts_at,
         reason=entry.reason or "",
         via=via,
+        held=True,
     )
 
 

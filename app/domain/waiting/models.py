@@ -117,7 +117,7 @@ class FreedSlot(Identified, HospitalModel):
 
 
 class SlotOffer(Identified, Edited, HospitalModel):
-    """A freed time offered to one who waits, until a deadline; open, it holds the time."""
+    """A freed time offered to one who waits, until a deadline; open, it holds one place of the time."""
 
     __tablename__ = "slot_offers"
 
@@ -126,6 +126,9 @@ class SlotOffer(Identified, Edited, HospitalModel):
     patient_id: Mapped[UUID] = mapped_column(sa.ForeignKey("patients.id"), index=True)
     doctor_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staff_users.id"))
     department_id: Mapped[UUID] = mapped_column(sa.ForeignKey("departments.id"), index=True)
+    schedule_id: Mapped[UUID | None] = mapped_column(
+        sa.ForeignKey("doctor_schedules.id"), doc="the hours that say how many places the time has; without, one"
+    )
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     state: Mapped[OfferState] = mapped_column(default=OfferState.OPEN)
@@ -138,6 +141,7 @@ class SlotOffer(Identified, Edited, HospitalModel):
     __table_args__ = (
         sa.UniqueConstraint("entry_id", "freed_slot_id"),
         sa.Index("ix_slot_offers_doctor_id_starts_at", "doctor_id", "starts_at"),
+        sa.Index("ix_slot_offers_schedule_id", "schedule_id", postgresql_where=sa.text("schedule_id IS NOT NULL")),
         sa.Index("ix_slot_offers_expires_at", "expires_at", postgresql_where=sa.text("state = 'open'")),
         sa.Index(
             "uq_slot_offers_one_open_per_entry", "entry_id", unique=True, postgresql_where=sa.text("state = 'open'")

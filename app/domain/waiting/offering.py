@@ -1,8 +1,8 @@
 """Offering freed times to those who wait: one at a time, in the order in which they asked, each until a deadline.
 
 Everything is derived from the rows: a worker that dies leaves a freed time that the next one takes up. An open offer
-holds its time (`slot_is_held` in the database) and is over by the database's clock; its message stands in the ledger
-with it, or neither does.
+holds one place of its time (`slot_is_held` in the database) and is over by the database's clock; its message stands in
+the ledger with it, or neither does.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from app.core.after_commit import after_commit
 from app.core.database_clock import moment, read_now
 from app.core.db import db
 from app.core.queue import enqueue
+from app.domain.appointments.busy import read_standing
 from app.domain.appointments.models import Appointment, AppointmentStatus
-from app.domain.appointments.queries import FREED, hospital_zone, is_away
+from app.domain.appointments.queries import FREED, hospital_zone, list_hours
+from app.domain.appointments.slots import WeeklyHours, slots_of_day
 from app.domain.audit.operations import record_change
 from app.domain.messages.addresses import find_ways
 from app.domain.messages.operations import queue_messages
@@ -90,17 +92,21 @@ def _offer(freed: FreedSlot, settings: ReminderSettings) -> None:
     if freed.starts_at <= now + timedelta(minutes=settings.offer_ahead_minutes):
         _settle(freed, FreedOutcome.PAST)
         return
-    if _is_taken(freed):
+    hours = find_hours_with_place(freed)
+    if hours is None:
         _settle(freed, FreedOutcome.BOOKED)
         return
+    until = deadline(now, freed.starts_at, settings.offer_minutes)
     for entry, visit, patient in _list_waiting(freed):
         if not suits(_wish(entry, visit), freed.doctor_id, freed.starts_at, hospital_zone()):
             continue
-        if not _is_free_then(entry, freed):
-            continue
-        if _hold_for(freed, entry, patient, deadline(now, freed.starts_at, settings.offer_minutes)):
+        if (
+            _has_room_for(visit, freed)
+            and _is_free_then(entry, freed)
+            and _hold_for(freed, hours, entry, patient, until)
+        ):
             return
-    _settle(freed, FreedOutcome.BOOKED if _is_taken(freed) else FreedOutcome.NOBODY)
+    _settle(freed, FreedOutcome.NOBODY if find_hours_with_place(freed) else FreedOutcome.BOOKED)
 
 
 def _list_waiting(freed: FreedSlot) -> list[tuple[WaitingEntry, Appointment | None, Patient]]:
@@ -133,7 +139,7 @@ def _list_waiting(freed: FreedSlot) -> list[tuple[WaitingEntry, Appointment | No
     return [(row[0], row[1], row[2]) for row in db.session.execute(query)]
 
 
-def _hold_for(freed: FreedSlot, entry: WaitingEntry, patient: Patient, until: datetime) -> bool:
+def _hold_for(freed: FreedSlot, hours: WeeklyHours, entry: WaitingEntry, patient: Patient, until: datetime) -> bool:
     """Make the offer and queue its message; False where the patient cannot be written to, or the time is not free."""
     ways = find_ways([patient])[patient.id]
     if not ways.channels or not ways.want(OFFER) or not may_use(patient.id, REMINDERS):
@@ -144,6 +150,7 @@ def _hold_for(freed: FreedSlot, entry: WaitingEntry, patient: Patient, until: da
         patient_id=entry.patient_id,
         doctor_id=freed.doctor_id,
         department_id=freed.department_id,
+        schedule_id=hours.id,
         starts_at=freed.starts_at,
         ends_at=freed.ends_at,
         state=OfferState.OPEN,
@@ -194,16 +201,24 @@ def _is_free_then(entry: WaitingEntry, freed: FreedSlot) -> bool:
     return db.session.execute(query.limit(1)).first() is None
 
 
-def _is_taken(freed: FreedSlot) -> bool:
-    standing = sa.select(Appointment.id).where(
-        Appointment.doctor_id == freed.doctor_id,
-        Appointment.starts_at < freed.ends_at,
-        Appointment.ends_at > freed.starts_at,
-        Appointment.status.not_in(FREED),
-    )
-    return db.session.execute(standing.limit(1)).first() is not None or is_away(
-        freed.doctor_id, freed.starts_at, freed.ends_at
-    )
+def _has_room_for(visit: Appointment | None, freed: FreedSlot) -> bool:
+    """Tell whether the visit that would be moved fits into the time; a longer one needs more than was freed."""
+    return visit is None or visit.ends_at - visit.starts_at <= freed.ends_at - freed.starts_at
+
+
+def find_hours_with_place(time: FreedSlot | SlotOffer) -> WeeklyHours | None:
+    """Return the doctor's hours in which a time has a place that no visit and no open offer has, or None.
+
+    It counts as booking does; what is booked in the meantime the database sees when the offer is written.
+    """
+    zone = hospital_zone()
+    every = [each for entry in list_hours(time.department_id, time.doctor_id) for each in entry.hours]
+    slots = slots_of_day(every, time.starts_at.astimezone(zone).date(), zone)
+    hours = next((slot.hours for slot in slots if slot.start == time.starts_at), None)
+    standing = read_standing(time.doctor_id, time.starts_at, time.ends_at)
+    if standing.is_away or standing.holiday is not None or not isinstance(hours, WeeklyHours):
+        return None
+    return hours if len(standing.places) < hours.capacity else None
 
 
 def _settle(freed: FreedSlot, outcome: FreedOutcome) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from wtforms import BooleanField, HiddenField, IntegerField, SelectField, StringField
@@ -14,10 +13,11 @@ from app.core.ids import parse_id
 from app.domain.organisation.catalogues import list_choices
 from app.domain.organisation.models import Department, Facility
 from app.web.forms import Form
+from app.web.versions import read_version
 
 LONGEST = Length(max=200, message=_l("Use at most %(count)s characters.", count=200))
 ASK_NUMBER = _l("Enter a number.")
-References = dict[str, Callable[[], Sequence[Any]]]
+References = dict[str, Any]  # the table of what a field names
 
 
 class EntryForm(Form):
@@ -32,11 +32,11 @@ class EntryForm(Form):
     )
     version = HiddenField()
 
-    def offer(self) -> EntryForm:
-        """Offer what the entry may belong to."""
-        for name, choices in self.references.items():
-            rows = [SelectChoice(str(row.id), row.name) for row in choices()]
-            self[name].choices = [SelectChoice("", _("None")), *rows]
+    def offer(self, entry: Any = None) -> EntryForm:
+        """Offer what the entry may belong to, with what it belongs to now, also where that is no longer in use."""
+        for name, model in self.references.items():
+            rows = list_choices(model, getattr(entry, name, None))
+            self[name].choices = [SelectChoice("", _("None")), *(SelectChoice(str(row.id), row.name) for row in rows)]
         return self
 
     def show(self, entry: Any) -> EntryForm:
@@ -58,7 +58,8 @@ class EntryForm(Form):
 
     @property
     def version_number(self) -> int:
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
 
 class FacilityForm(EntryForm):
@@ -68,7 +69,7 @@ class FacilityForm(EntryForm):
 
 
 class DepartmentForm(EntryForm):
-    references: ClassVar[References] = {"facility_id": lambda: list_choices(Facility)}
+    references: ClassVar[References] = {"facility_id": Facility}
 
     name_en = StringField(_l("Name in English"), validators=[LONGEST])
     facility_id = SelectField(_l("Building or branch"), default="", validators=[Optional()])
@@ -76,10 +77,7 @@ class DepartmentForm(EntryForm):
 
 
 class RoomForm(EntryForm):
-    references: ClassVar[References] = {
-        "department_id": lambda: list_choices(Department),
-        "facility_id": lambda: list_choices(Facility),
-    }
+    references: ClassVar[References] = {"department_id": Department, "facility_id": Facility}
 
     department_id = SelectField(_l("Department"), default="", validators=[Optional()])
     facility_id = SelectField(_l("Building or branch"), default="", validators=[Optional()])
@@ -88,7 +86,7 @@ class RoomForm(EntryForm):
 
 
 class TypeForm(EntryForm):
-    references: ClassVar[References] = {"department_id": lambda: list_choices(Department)}
+    references: ClassVar[References] = {"department_id": Department}
 
     name_en = StringField(_l("Name in English"), validators=[LONGEST])
     department_id = SelectField(_l("Department"), default="", validators=[Optional()])

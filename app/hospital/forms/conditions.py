@@ -12,6 +12,7 @@ from app.domain.records.conditions import LONGEST_NOTE, LONGEST_TITLE, Condition
 from app.domain.records.models import ConditionStatus
 from app.hospital.wording import CONDITION_STATUS
 from app.web.forms import Form
+from app.web.versions import read_version
 
 
 class FactsForm(Form):
@@ -30,7 +31,7 @@ class FactsForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
 
     def read(self) -> ConditionFacts | None:
         """Return what was typed, or None with an error at the field that is wrong."""

@@ -13,6 +13,7 @@ from app.core.i18n import _l
 from app.domain.prescriptions.reviewing import LONGEST_REASON
 from app.domain.records.rules import LABELS, LONGEST_TEXT, NOTE_FIELDS, Note
 from app.hospital.forms.doses import DoseForm
+from app.web.versions import read_version
 
 _TOO_LONG = Length(max=LONGEST_TEXT, message=_l("This text is too long."))
 
@@ -52,7 +53,7 @@ class ConsultationForm(DoseForm):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
 
     def offer_templates(self, templates: Sequence[Any]) -> None:
         """Offer templates of notes, none chosen."""

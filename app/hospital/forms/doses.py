@@ -45,6 +45,12 @@ class DoseForm(Form):
         """Whether a medicine is being written: chosen, or with a dose."""
         return bool(self.medicine_id.data or self.dose_amount.data)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything of a medicine is written that was not added yet; what was only searched for is not."""
+        written = ("medicine_id", "dose_amount", "times_per_day", "days", "quantity", "instructions")
+        return any(self._fields[name].data for name in written)
+
     def read_item(self) -> tuple[UUID, Dose, MealTiming, Decimal | None] | None:
         """Return medicine, dose, timing and typed quantity, or None with an error at every field that is wrong."""
         medicine_id = parse_id(self.medicine_id.data or "")

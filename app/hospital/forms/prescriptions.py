@@ -12,6 +12,7 @@ from app.core.i18n import _l
 from app.domain.prescriptions.keeping import LABELS, LONGEST, MedicineDetails
 from app.domain.prescriptions.order_sets import LONGEST_NAME, LONGEST_NOTE
 from app.web.forms import Form
+from app.web.versions import read_version
 
 TOO_LONG = _l("This text is too long.")
 
@@ -22,7 +23,7 @@ class _Versioned(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
 
 
 class CancelPrescriptionForm(_Versioned):

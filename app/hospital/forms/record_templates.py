@@ -15,6 +15,7 @@ from app.core.ids import parse_id
 from app.domain.records.rules import LABELS, LONGEST_TEXT, NOTE_FIELDS, Note
 from app.domain.records.templates import LONGEST_NAME, TemplateValues
 from app.web.forms import Form
+from app.web.versions import read_version
 
 _TOO_LONG = Length(max=LONGEST_TEXT, message=_l("This text is too long."))
 
@@ -42,7 +43,7 @@ class TemplateForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
 
     @property
     def values(self) -> TemplateValues:

@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired, NumberRange, Optional, Regexp
 from app.core.i18n import _l
 from app.domain.messages.reminder_settings import ReminderSettings
 from app.web.forms import Form
+from app.web.versions import read_version
 
 TIME = Regexp(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", message=_l("Enter a time such as 07:30."))
 UNITS = {"days": 1440, "hours": 60, "minutes": 1}
@@ -49,8 +50,8 @@ class ReminderSettingsForm(Form):
 
     @property
     def version_number(self) -> int:
-        typed = self.version.data or ""
-        return int(typed) if typed.isdecimal() and len(typed) < 10 else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
     @property
     def settings(self) -> ReminderSettings:

@@ -8,6 +8,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.core.i18n import _l
 from app.web.forms import Form
+from app.web.versions import read_version
 
 
 class MonthsForm(Form):
@@ -30,4 +31,5 @@ class PurgeForm(Form):
     def count(self) -> int:
         """The number that was typed; -1 where it is none."""
         typed = (self.rows.data or "").replace(".", "").replace(" ", "")
-        return int(typed) if typed.isdecimal() else -1
+        seen = read_version(typed)
+        return -1 if seen is None else seen

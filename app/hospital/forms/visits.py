@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from wtforms import IntegerField, RadioField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
-from app.core.i18n import _l
+from app.core.i18n import _, _l
 from app.domain.appointments.series import MOST_VISITS, MOST_WEEKS
+from app.hospital.times import read_slot
 from app.web.forms import Form
 
 
@@ -24,6 +25,11 @@ class BookingForm(Form):
             Length(max=500, message=_l("Write at most 500 characters.")),
         ],
     )
+
+    def validate_slot(self, field: RadioField) -> None:
+        """Refuse what names no doctor or no time."""
+        if read_slot(field.data) is None:
+            raise ValidationError(_("Choose a time."))
 
 
 class SeriesForm(BookingForm):

@@ -9,13 +9,14 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from app.core.errors import InvalidValue
-from app.core.formats.numbers import parse_decimal
+from app.core.formats.numbers import format_decimal, parse_decimal
 from app.core.i18n import _l
 from app.domain.records.models import Consciousness
-from app.domain.records.vital_ranges import RANGES, VitalSign, check_blood_pressure, check_plausible
+from app.domain.records.vital_ranges import RANGES, VitalSign, check_blood_pressure, check_plausible, is_seldom
 from app.domain.records.vitals import LONGEST_NOTE, Observed
 from app.hospital.wording import CONSCIOUSNESS, OXYGEN
 from app.web.forms import Form
+from app.web.versions import read_version
 
 WHOLE = _l("Enter a whole number.")
 
@@ -46,6 +47,8 @@ class VitalsForm(Form):
     spo2_scale_2 = BooleanField(_l("A doctor has set 88–92 % as the target of oxygen saturation"))
     note = TextAreaField(_l("Note"), validators=[Length(max=LONGEST_NOTE, message=_l("This text is too long."))])
     appointment = HiddenField()
+    checked = BooleanField(_l("I have looked again: the values are right"))
+    asked = HiddenField()
 
     def read(self) -> dict[VitalSign, Decimal] | None:
         """Return the typed values, or None with an error at every field that is wrong."""
@@ -60,6 +63,8 @@ class VitalsForm(Form):
                 self.add_error(sign.value, error)
         if not self.errors:
             self._check_together(values)
+        if not self.errors:
+            self._ask_about_seldom(values)
         return None if self.errors else values
 
     @property
@@ -79,10 +84,25 @@ class VitalsForm(Form):
         upper, lower = values.get(VitalSign.SYSTOLIC), values.get(VitalSign.DIASTOLIC)
         try:
             check_blood_pressure(None if upper is None else int(upper), None if lower is None else int(lower))
-            if not values:
+            if not values and not self.observed.names:
                 raise InvalidValue(_l("Enter at least one value."), field=VitalSign.TEMPERATURE.value)
         except InvalidValue as error:
             self.add_error(VitalSign.TEMPERATURE.value, error)
+
+    def _ask_about_seldom(self, values: dict[VitalSign, Decimal]) -> None:
+        """Ask whether seldom values were mistyped; an answer holds for the values that were asked about."""
+        seldom = {sign: value for sign, value in values.items() if is_seldom(sign, value)}
+        asked = " ".join(f"{sign.value}={value}" for sign, value in seldom.items())
+        if not seldom or (self.checked.data and self.asked.data == asked):
+            return
+        self.asked.data, self.checked.data = asked, False
+        for sign, value in seldom.items():
+            error = _l(
+                "%(sign)s %(value)s is seldom. Is it right? Then tick that below and save again.",
+                sign=RANGES[sign].label,
+                value=format_decimal(value),
+            )
+            self.add_error(sign.value, InvalidValue(error))
 
 
 class ReasonForm(Form):
@@ -100,4 +120,4 @@ class ReasonForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0

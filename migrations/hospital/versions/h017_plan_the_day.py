@@ -136,11 +136,60 @@ CREATE TRIGGER refuse_overbooking
     FOR EACH ROW EXECUTE FUNCTION vien_refuse_overbooking();
 """
 
-HELD = """
+# An open offer holds one place. Which hours it lies in says how many places there are; without hours there is one.
+# Both sides take the lock that bookings of the doctor take, then count: whoever comes second sees the first.
+OFFERS = """
+ALTER TABLE slot_offers ADD COLUMN schedule_id UUID;
+ALTER TABLE slot_offers
+    ADD CONSTRAINT fk_slot_offers_schedule_id FOREIGN KEY (schedule_id) REFERENCES doctor_schedules (id);
+CREATE INDEX ix_slot_offers_schedule_id ON slot_offers (schedule_id) WHERE schedule_id IS NOT NULL;
+CREATE OR REPLACE FUNCTION vien_refuse_held_slot() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    held integer;
+    standing integer;
+    places integer;
+BEGIN
+    IF NEW.status IN ('cancelled', 'no_show') OR NEW.kind = 'emergency' THEN RETURN NEW; END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('book:' || NEW.doctor_id, 0));
+    SELECT count(*) INTO held FROM slot_offers o WHERE o.doctor_id = NEW.doctor_id AND o.state = 'open'
+        AND tstzrange(o.starts_at, o.ends_at) && tstzrange(NEW.starts_at, NEW.ends_at);
+    IF held = 0 THEN RETURN NEW; END IF;
+    SELECT count(*) INTO standing FROM appointments a WHERE a.doctor_id = NEW.doctor_id AND a.id <> NEW.id
+        AND a.status NOT IN ('cancelled', 'no_show')
+        AND tstzrange(a.starts_at, a.ends_at) && tstzrange(NEW.starts_at, NEW.ends_at);
+    SELECT s.capacity + s.overbook_max INTO places FROM doctor_schedules s
+        WHERE s.id = NEW.schedule_id AND s.doctor_id = NEW.doctor_id;
+    IF held + standing >= coalesce(places, 1) THEN
+        RAISE EXCEPTION 'this time is held for somebody on the waiting list'
+            USING ERRCODE = '23P01', CONSTRAINT = 'slot_is_held';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE FUNCTION vien_refuse_taken_slot() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    standing integer;
+    places integer;
+BEGIN
+    IF NEW.state <> 'open' THEN RETURN NEW; END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('book:' || NEW.doctor_id, 0));
+    SELECT count(*) INTO standing FROM appointments a WHERE a.doctor_id = NEW.doctor_id
+        AND a.status NOT IN ('cancelled', 'no_show')
+        AND tstzrange(a.starts_at, a.ends_at) && tstzrange(NEW.starts_at, NEW.ends_at);
+    SELECT s.capacity INTO places FROM doctor_schedules s WHERE s.id = NEW.schedule_id AND s.doctor_id = NEW.doctor_id;
+    IF standing >= coalesce(places, 1) THEN
+        RAISE EXCEPTION 'a visit stands at this time' USING ERRCODE = '23P01', CONSTRAINT = 'slot_is_taken';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+# As h013 made them: where there is one place, a visit and an offer never stand at the same time.
+OFFERS_BEFORE = """
 CREATE OR REPLACE FUNCTION vien_refuse_held_slot() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NEW.status IN ('cancelled', 'no_show'){but} THEN RETURN NEW; END IF;
+    IF NEW.status IN ('cancelled', 'no_show') THEN RETURN NEW; END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('book:' || NEW.doctor_id, 0));
     IF EXISTS (SELECT 1 FROM slot_offers o WHERE o.doctor_id = NEW.doctor_id AND o.state = 'open'
                AND tstzrange(o.starts_at, o.ends_at) && tstzrange(NEW.starts_at, NEW.ends_at)) THEN
@@ -149,6 +198,19 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE OR REPLACE FUNCTION vien_refuse_taken_slot() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.state <> 'open' THEN RETURN NEW; END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('book:' || NEW.doctor_id, 0));
+    IF EXISTS (SELECT 1 FROM appointments a WHERE a.doctor_id = NEW.doctor_id
+               AND a.status NOT IN ('cancelled', 'no_show')
+               AND tstzrange(a.starts_at, a.ends_at) && tstzrange(NEW.starts_at, NEW.ends_at)) THEN
+        RAISE EXCEPTION 'a visit stands at this time' USING ERRCODE = '23P01', CONSTRAINT = 'slot_is_taken';
+    END IF;
+    RETURN NEW;
+END $$;
+ALTER TABLE slot_offers DROP COLUMN schedule_id;
 """
 
 GRANTS = """
@@ -160,7 +222,7 @@ GRANT SELECT ON facilities, rooms, appointment_types, holidays TO vien_patient;
 
 
 def upgrade() -> None:
-    for part in (ORGANISATION, SCHEDULES, VISITS, LIMITS, HELD.format(but=" OR NEW.kind = 'emergency'"), GRANTS):
+    for part in (ORGANISATION, SCHEDULES, VISITS, LIMITS, OFFERS, GRANTS):
         op.execute(part)
     for name in SELDOM:
         op.execute(f"CREATE INDEX ix_appointments_{name} ON appointments ({name}) WHERE {name} IS NOT NULL")
@@ -168,7 +230,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # Where visits stand side by side the older constraint refuses them, and nothing is changed.
-    op.execute(HELD.format(but=""))
+    op.execute(OFFERS_BEFORE)
     op.execute("""
     DROP TRIGGER refuse_overbooking ON appointments;
     DROP FUNCTION vien_refuse_overbooking();

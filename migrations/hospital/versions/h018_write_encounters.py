@@ -18,6 +18,10 @@ ALTER TABLE vital_signs ADD COLUMN spo2_scale SMALLINT DEFAULT 1 NOT NULL;
 ALTER TABLE vital_signs ADD CONSTRAINT ck_vital_signs_consciousness
     CHECK (consciousness IN ('alert', 'confusion', 'voice', 'pain', 'unresponsive'));
 ALTER TABLE vital_signs ADD CONSTRAINT ck_vital_signs_spo2_scale CHECK (spo2_scale IN (1, 2));
+ALTER TABLE vital_signs DROP CONSTRAINT ck_vital_signs_systolic;
+ALTER TABLE vital_signs
+    ADD CONSTRAINT ck_vital_signs_systolic CHECK (systolic BETWEEN 0 AND 350) NOT VALID;
+ALTER TABLE vital_signs VALIDATE CONSTRAINT ck_vital_signs_systolic;
 """
 
 TEMPLATES = f"""
@@ -134,10 +138,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Where a blood pressure of 0 stands the older constraint refuses it, and nothing is changed.
     op.execute("""
     DROP TRIGGER purge_problems ON medical_records;
     DROP TRIGGER erase_problems ON patients;
     DROP TABLE icd10_titles, patient_conditions, record_templates;
     DROP FUNCTION vien_purge_problems(), vien_erase_problems(), vien_keep_struck();
+    ALTER TABLE vital_signs DROP CONSTRAINT ck_vital_signs_systolic;
+    ALTER TABLE vital_signs ADD CONSTRAINT ck_vital_signs_systolic CHECK (systolic BETWEEN 20 AND 350);
     ALTER TABLE vital_signs DROP COLUMN spo2_scale, DROP COLUMN consciousness, DROP COLUMN on_oxygen;
     """)

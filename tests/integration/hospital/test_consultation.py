@@ -190,6 +190,38 @@ def test_diagnoses_added_in_another_window_are_not_signed_unseen(consultation, b
     assert begun.doctor.post(f"{begun.url}/sign", data=seen).status_code == 409
 
 
+def test_another_primary_diagnosis_is_not_signed_unseen(consultation, bound) -> None:
+    begun = consultation()
+    _write(bound, begun)
+    begun.doctor.post(f"{begun.url}/diagnoses", data=fields_of(begun.doctor.get(begun.url), code="I10"))
+    page = begun.doctor.get(begun.url)
+    seen, other = fields_of(page), page.get_data(as_text=True).split("/primary", 1)[0].rsplit("/", 1)[1]
+    begun.doctor.post(f"{begun.url}/diagnoses/{other}/primary", data=fields_of(page))
+    assert begun.doctor.post(f"{begun.url}/sign", data=seen).status_code == 409
+    assert _sign(begun).status_code == 303
+
+
+@pytest.mark.parametrize("typed", [{"dose_amount": "1"}, {"instructions": "Uống sau ăn"}, {"medicine_id": "chosen"}])
+def test_a_medicine_that_was_not_added_is_told_before_signing_and_kept(bound, alpha, consultation, typed) -> None:
+    begun = consultation()
+    _write(bound, begun)
+    if "medicine_id" in typed:
+        typed = {"medicine_id": _medicine(bound, "Amoxicilin"), "medicine_q": "amoxicilin"}
+    told = begun.doctor.post(
+        f"{begun.url}/sign", data=fields_of(begun.doctor.get(begun.url), plan="Khám lại sau 3 ngày", **typed)
+    )
+    page = told.get_data(as_text=True)
+    assert told.status_code == 422
+    assert 'href="#medicine_q"' in page
+    assert "Khám lại sau 3 ngày" in page
+    assert all(value in page for value in typed.values())
+    kept = fields_of(told)
+    assert kept == kept | {name: value for name, value in typed.items() if name != "medicine_id"}
+    assert begun.doctor.post(f"{begun.url}/sign", data=kept | typed | {"leave_medicine": "1"}).status_code == 303
+    with bound(alpha):
+        assert len(db.session.scalars(sa.select(PrescriptionItem)).all()) == 1
+
+
 @pytest.mark.parametrize("typed", ["1.000", "1,000"])
 def test_an_ambiguous_dose_is_asked_back_and_the_rest_stays(bound, alpha, consultation, typed) -> None:
     begun = consultation()

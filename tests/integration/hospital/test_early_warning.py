@@ -53,3 +53,13 @@ def test_the_second_measurement_draws_a_trend_and_a_plot_with_its_table(alpha, s
     assert 'class="sparkline"' in page
     assert "Mạch, từ 72 đến 110" in page
     assert 'id="plot-pulse"' in page
+
+
+def test_the_second_scale_of_saturation_is_said_beside_the_score_and_the_value(alpha, sign_in_staff, visit) -> None:
+    nurse, patient_id = sign_in_staff(alpha, "nurse"), visit().patient_id
+    page = measure(nurse, patient_id, spo2="90", oxygen="air", spo2_scale_2="y")
+    page = nurse.get(f"/h/alpha/hospital/patients/{patient_id}/vitals").get_data(as_text=True)
+    assert "Thang SpO₂ 2 (88–92 %)" in page
+    assert "thang 2 (88–92 %)" in page
+    other = measure(nurse, visit().patient_id, spo2="90")
+    assert "88–92 %)" not in other

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 
 from app.core import clock
 from app.core.db import db
-from app.domain.appointments.models import Appointment
+from app.domain.appointments.models import Appointment, AppointmentType
 from app.domain.messages.models import AppointmentReminder, OutboundMessage
 from app.domain.messages.reminders import plan_reminders
 from app.domain.messages.reminding import MessagePreference
 from app.domain.patients.models import Patient
 from app.domain.waiting.models import FreedSlot, WaitingEntry
 from app.domain.waiting.offering import offer_freed_times
-from tests.integration.waiting.test_offering import book, cancel, doctor_at_work, morning
+from app.patient.free_times import format_slot
+from tests.integration.waiting.test_offering import ZONE_HOURS, book, cancel, doctor_at_work, morning
 from tests.support.platform import ACTOR
 
 
@@ -42,6 +43,33 @@ def test_a_patient_confirms_and_moves_their_own_visit_only(bound, alpha: str, si
         (news,) = db.session.scalars(sa.select(OutboundMessage).filter_by(template="moved"))
         assert "10:00" in news.subject
         assert len(db.session.scalars(sa.select(FreedSlot)).all()) == 1
+
+
+def test_a_long_visit_of_a_type_no_longer_in_use_moves_to_times_that_hold_all_of_it(
+    bound, alpha: str, sign_in_patient
+) -> None:
+    with bound(alpha):
+        doctor = doctor_at_work()
+        long = AppointmentType(code="SOI", name="Nội soi", minutes=60, closed_at=clock.now())
+        db.session.add(long)
+        db.session.flush()
+        visit = book(doctor, morning(2, 7))
+        visit.type_id, visit.ends_at = long.id, morning(2, 8)
+        book(doctor, morning(2, 10))
+        db.session.flush()
+        db.session.refresh(visit)
+        patient_id, visit_id, version = visit.patient_id, visit.id, visit.version
+    browser, move = sign_in_patient(alpha, patient_id), f"/h/{alpha}/patient/appointments/{visit_id}/move"
+    day = f"{(morning(2) + ZONE_HOURS).date()}"
+    page = browser.get(f"{move}?day={day}").get_data(as_text=True)
+    half, whole = (format_slot(morning(2) + timedelta(minutes=minutes)) for minutes in (30, 0))
+    assert whole in page
+    assert half not in page, "half an hour before another visit"
+    assert browser.submit(move, {"slot": half, "version": "1"}).status_code == 422
+    assert browser.submit(move, {"slot": whole, "version": str(version)}).status_code == 303
+    with bound(alpha):
+        moved = db.session.get_one(Appointment, visit_id)
+        assert (moved.starts_at, moved.ends_at) == (morning(2), morning(2, 10))
 
 
 def test_a_patient_waits_sees_the_offer_and_leaves(bound, alpha: str, sign_in_patient) -> None:

@@ -15,8 +15,8 @@ from app.domain.prescriptions.models import Medicine
 from app.domain.prescriptions.operations import add_item
 from app.domain.records.errors import SignedIsFinal, signed_is_final
 from app.domain.records.models import MedicalRecord
-from app.domain.records.operations import add_diagnosis, list_content_ids, start_consultation
-from app.domain.records.rules import Note, fingerprint
+from app.domain.records.operations import add_diagnosis, fingerprint_of, start_consultation
+from app.domain.records.rules import Note
 from app.domain.records.signing import sign_record
 from app.tenancy.binding import bind_hospital
 from tests import factories
@@ -50,7 +50,7 @@ def signed(bound, alpha):
         add_diagnosis(actor, record.id, "J02.9")
         medicine = db.session.scalars(sa.select(Medicine.id).limit(1)).one()
         add_item(actor, record.id, medicine, dose=parse_dose("1", "2", "5"))
-        seen = fingerprint(list_content_ids(record.id))
+        seen = fingerprint_of(record.id)
         note = Note(complaint=visit.reason, assessment="Viêm họng cấp")
         sign_record(actor, record.id, version=record.version, was=Note(), note=note, seen=seen)
         return record.id

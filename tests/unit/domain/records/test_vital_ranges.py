@@ -14,6 +14,7 @@ from app.domain.records.vital_ranges import (
     bmi_words,
     check_blood_pressure,
     check_plausible,
+    is_seldom,
     words,
 )
 
@@ -67,7 +68,7 @@ def test_the_limits_are_plausible_and_beyond_them_is_refused_at_the_field(sign: 
 
 
 def test_a_refusal_says_what_is_possible() -> None:
-    with pytest.raises(ImplausibleVitalSign, match="Temperature must be between 25 and 45"):
+    with pytest.raises(ImplausibleVitalSign, match="Temperature must be between 20 and 45"):
         check_plausible(VitalSign.TEMPERATURE, Decimal("98.6"))
 
 
@@ -76,14 +77,23 @@ def test_a_value_keeps_the_decimals_of_its_sign() -> None:
     assert check_plausible(VitalSign.PULSE, Decimal("72")) == Decimal("72")
 
 
-@pytest.mark.parametrize(("systolic", "diastolic"), [(120, 80), (None, None), (81, 80)])
-def test_a_blood_pressure_is_whole_or_absent(systolic: int | None, diastolic: int | None) -> None:
+@pytest.mark.parametrize(("systolic", "diastolic"), [(120, 80), (None, None), (81, 80), (60, None), (0, None), (0, 0)])
+def test_a_blood_pressure_is_whole_or_absent_or_too_faint_for_its_lower_value(
+    systolic: int | None, diastolic: int | None
+) -> None:
     check_blood_pressure(systolic, diastolic)
 
 
 @pytest.mark.parametrize(
     ("systolic", "diastolic", "field"),
-    [(80, 80, "diastolic"), (80, 120, "diastolic"), (120, None, "diastolic"), (None, 80, "systolic")],
+    [
+        (80, 80, "diastolic"),
+        (80, 120, "diastolic"),
+        (120, None, "diastolic"),
+        (90, None, "diastolic"),
+        (0, 40, "diastolic"),
+        (None, 80, "systolic"),
+    ],
 )
 def test_half_or_inverted_blood_pressure_is_refused(systolic: int | None, diastolic: int | None, field: str) -> None:
     with pytest.raises(ImplausibleVitalSign) as caught:
@@ -104,3 +114,16 @@ def test_the_body_mass_index_is_said_by_the_asian_limits(weight: str, height: st
     value = bmi(Decimal(weight), Decimal(height))
     assert value == Decimal(index)
     assert str(bmi_words(value)) == said
+
+
+@pytest.mark.parametrize(
+    ("sign", "value", "seldom"),
+    [
+        (VitalSign.RESPIRATORY_RATE, 0, True), (VitalSign.PULSE, 0, True), (VitalSign.SYSTOLIC, 0, True),
+        (VitalSign.PULSE, 29, True), (VitalSign.PULSE, 30, False), (VitalSign.SPO2, 59, True),
+        (VitalSign.PAIN, 10, False),
+    ],
+)  # fmt: skip
+def test_what_a_resuscitation_measures_can_be_and_is_seldom(sign: VitalSign, value: int, seldom: bool) -> None:
+    assert check_plausible(sign, value) == value
+    assert is_seldom(sign, value) is seldom
