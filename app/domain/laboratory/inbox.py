@@ -39,6 +39,7 @@ _ROW: tuple[Any, ...] = (
     LabReport.verified_at,
     LabReport.findings,
     LabReport.interpretation,
+    LabReport.not_measured,
     LabOrder.code.label("order_code"),
     LabOrderItem.test_name,
     Patient.code.label("patient_code"),
