@@ -98,7 +98,7 @@ def _waiting(actor: Actor, staff_id: UUID) -> tuple[sa.ColumnElement[bool], ...]
     asked = sa.select(StaffUser.id).where(sa.or_(StaffUser.id == staff_id, StaffUser.disabled_at.is_not(None)))
     return (
         LabReport.ordered_by.in_(asked),
-        LabReport.is_current,
+        LabReport.is_current.is_(True),
         LabReport.reviewed_at.is_(None),
         within_reach(actor, VIEW_RESULTS),
     )
