@@ -397,15 +397,20 @@ CREATE TRIGGER refuse_for_deceased BEFORE INSERT ON lab_orders
     FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_deceased();
 """
 
-# Results go with the records: where a patient is erased, and where the record of the visit is purged.
+# Results go with the records: where a patient is erased, where the last record of the visit is purged, and, of orders
+# without a visit that are as old, where the last of the patient's records is. vien.purged says how many, for who certifies.
 ERASE = """
 CREATE FUNCTION vien_erase_lab(orders uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE t text; n bigint; done jsonb := coalesce(nullif(current_setting('vien.purged', true), ''), '{}')::jsonb;
 BEGIN
-    DELETE FROM lab_results WHERE report_id IN (SELECT id FROM lab_reports WHERE order_id = ANY (orders));
-    DELETE FROM lab_reports WHERE order_id = ANY (orders);
-    DELETE FROM lab_order_items WHERE order_id = ANY (orders);
-    DELETE FROM lab_specimens WHERE order_id = ANY (orders);
-    DELETE FROM lab_orders WHERE id = ANY (orders);
+    FOREACH t IN ARRAY ARRAY['lab_results', 'lab_reports', 'lab_order_items', 'lab_specimens', 'lab_orders'] LOOP
+        EXECUTE format('DELETE FROM %I WHERE %s', t, CASE t
+            WHEN 'lab_results' THEN 'report_id IN (SELECT id FROM lab_reports WHERE order_id = ANY ($1))'
+            WHEN 'lab_orders' THEN 'id = ANY ($1)' ELSE 'order_id = ANY ($1)' END) USING orders;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        done := done || jsonb_build_object(t, n + coalesce((done ->> t)::bigint, 0));
+    END LOOP;
+    PERFORM set_config('vien.purged', done::text, true);
 END $$;
 REVOKE ALL ON FUNCTION vien_erase_lab(uuid[]) FROM PUBLIC;
 
@@ -423,13 +428,18 @@ CREATE TRIGGER erase_lab AFTER UPDATE OF erased_at ON patients FOR EACH ROW
 CREATE FUNCTION vien_purge_visits_lab() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF vien_may_erase(TG_RELID) THEN
-        PERFORM vien_erase_lab(ARRAY(SELECT id FROM lab_orders WHERE appointment_id = OLD.appointment_id));
+    IF vien_may_erase(TG_RELID) AND EXISTS (SELECT 1 FROM gone) THEN
+        PERFORM vien_erase_lab(ARRAY(SELECT o.id FROM lab_orders o WHERE
+            o.appointment_id IN (SELECT appointment_id FROM gone)
+                AND NOT EXISTS (SELECT 1 FROM medical_records m WHERE m.appointment_id = o.appointment_id)
+            OR o.patient_id IN (SELECT patient_id FROM gone)
+                AND NOT EXISTS (SELECT 1 FROM medical_records m WHERE m.patient_id = o.patient_id)
+                AND o.ordered_at <= (SELECT max(cut_off) FROM retention_purges WHERE state = 'confirmed')));
     END IF;
-    RETURN OLD;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER erase_lab AFTER DELETE ON medical_records
-    FOR EACH ROW EXECUTE FUNCTION vien_purge_visits_lab();
+CREATE TRIGGER erase_lab AFTER DELETE ON medical_records REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION vien_purge_visits_lab();
 """
 
 UNDO = """
