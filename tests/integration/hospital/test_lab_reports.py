@@ -106,6 +106,29 @@ def test_a_patient_reads_what_is_released_in_plain_words_and_nothing_else(
     assert other.get(f"{OWN}/results/{released}").status_code == 404
 
 
+def test_a_patient_has_nothing_to_do_only_where_every_value_is_usual_and_nothing_else_is_said(
+    alpha: str, bound: Any, visit: Callable[..., Any], sign_in_patient: SignIn
+) -> None:
+    case, usual, now = visit(), ("4.4", Flag.NORMAL), clock.now()
+    nothing, ask = "không cần làm gì", "Hãy hỏi bác sĩ kết quả này"
+    with bound(alpha):
+        said: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+            (nothing, {"K": usual}, {}),
+            (ask, {"K": usual, "NA": ("139", None)}, {}),
+            (ask, {"K": ("72", None)}, {}),
+            (ask, {"K": usual}, {"findings": "tổn thương nghi u"}),
+            (ask, {"K": usual}, {"interpretation": "Staphylococcus aureus"}),
+        ]
+        doctor = case.doctor.person["id"]
+        made = [
+            make_report(case.patient_id, doctor, values, released_at=now, **words).id for _says, values, words in said
+        ]
+    patient = sign_in_patient(alpha, case.patient_id)
+    for (says, _values, _words), report in zip(said, made, strict=True):
+        page = patient.get(f"{OWN}/results/{report}").text
+        assert [words in page for words in (nothing, ask)] == [says == nothing, says == ask]
+
+
 def test_a_patient_reads_shared_documents_and_attachments_of_released_results_only(
     alpha: str, bound: Any, visit: Callable[..., Any], sign_in_patient: SignIn
 ) -> None:
