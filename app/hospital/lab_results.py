@@ -56,11 +56,13 @@ def lab_results_update(ordered_test_id: UUID) -> BaseResponse:
     if entry is None:
         return _show_form(test, measures, form)
     try:
-        enter_results(current_actor(), ordered_test_id, form.version_number, entry)
+        report = enter_results(current_actor(), ordered_test_id, form.version_number, entry)
     except InvalidValue as error:
         form.add_error("findings", error)
         return _show_form(test, measures, form)
     flash(_("The results of %(test)s are entered. Somebody else verifies them.", test=test.row.test_name), "success")
+    if report.not_measured:
+        flash(_("Not measured: %(names)s", names=", ".join(report.not_measured)), "warning")
     return see_other(url_for("hospital.laboratory_index", work=Work.ENTER.value))
 
 
