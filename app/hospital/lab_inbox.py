@@ -34,5 +34,5 @@ def lab_inbox_count() -> Response:
     """Say how many results wait; asked for by the day's page once it is shown."""
     person = find_principal()
     assert person is not None
-    count = count_inbox(person.id) if has_revision(SINCE) else 0
+    count = count_inbox(current_actor(), person.id) if has_revision(SINCE) else 0
     return render("hospital/laboratory/inbox_count.html", block="count", count=count)

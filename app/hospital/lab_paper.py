@@ -40,7 +40,11 @@ def report_pdf(opened: OpenReport) -> bytes:
             "values": [_value(value) for value in opened.values],
             "sections": [
                 {"title": title, "text": text}
-                for title, text in ((_("Findings"), row.findings), (_("Interpretation"), row.interpretation))
+                for title, text in (
+                    (_("Not measured"), ", ".join(row.not_measured)),
+                    (_("Findings"), row.findings),
+                    (_("Interpretation"), row.interpretation),
+                )
                 if text
             ],
             "correction": _("Corrected, version %(number)s", number=row.number) + f": {row.correction_reason}"
@@ -64,7 +68,7 @@ def _value(value: Any) -> dict[str, Any]:
         "value": lab_words.value(value),
         "unit": value.unit or "",
         "usual": lab_words.usual(value),
-        "flag": str(lab_words.FLAG[value.flag]) if unusual else "",
+        "flag": str(lab_words.FLAG[value.flag]) if unusual else "" if value.flag else lab_words.not_compared(value),
     }
 
 

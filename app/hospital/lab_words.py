@@ -55,6 +55,7 @@ FLAG: dict[Flag, Text] = {
     Flag.CRITICAL_LOW: _l("Critically low"),
     Flag.CRITICAL_HIGH: _l("Critically high"),
     Flag.ABNORMAL: _l("Abnormal"),
+    Flag.CRITICAL: _l("Critical"),
 }
 FLAG_TONE: dict[Flag, str] = {
     Flag.NORMAL: "neutral",
@@ -63,6 +64,7 @@ FLAG_TONE: dict[Flag, str] = {
     Flag.CRITICAL_LOW: "danger",
     Flag.CRITICAL_HIGH: "danger",
     Flag.ABNORMAL: "warning",
+    Flag.CRITICAL: "danger",
 }
 WORK: dict[Work, Text] = {
     Work.COLLECT: _l("To collect"),
@@ -84,6 +86,12 @@ def value(row: Any) -> str:
 def usual(row: Any) -> str:
     """Say the range that a value was compared with."""
     return range_words(row.range_low, row.range_high)
+
+
+def not_compared(row: Any) -> str:
+    """Say of a value without a flag that it cannot be compared, where there was something to compare it with."""
+    compared = row.range_low is not None or row.range_high is not None or row.comparator is not None
+    return _("Cannot be compared") if compared else ""
 
 
 def between(low: Any, high: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import Text
@@ -16,6 +17,7 @@ SENTENCE: dict[Flag, Text] = {
     Flag.CRITICAL_LOW: _l("It is much too low. A doctor should see it without delay."),
     Flag.CRITICAL_HIGH: _l("It is much too high. A doctor should see it without delay."),
     Flag.ABNORMAL: _l("It differs from what is usual."),
+    Flag.CRITICAL: _l("It differs very much from what is usual. A doctor should see it without delay."),
 }
 TONE: dict[Flag, str] = {
     Flag.NORMAL: "success",
@@ -24,6 +26,7 @@ TONE: dict[Flag, str] = {
     Flag.CRITICAL_LOW: "danger",
     Flag.CRITICAL_HIGH: "danger",
     Flag.ABNORMAL: "warning",
+    Flag.CRITICAL: "danger",
 }
 SHORT: dict[Flag, Text] = {
     Flag.NORMAL: _l("Usual"),
@@ -32,6 +35,7 @@ SHORT: dict[Flag, Text] = {
     Flag.CRITICAL_LOW: _l("Much too low"),
     Flag.CRITICAL_HIGH: _l("Much too high"),
     Flag.ABNORMAL: _l("Unusual"),
+    Flag.CRITICAL: _l("Very unusual"),
 }
 
 
@@ -47,13 +51,20 @@ def usual(row: Any) -> str:
 
 def sentence(row: Any) -> Text:
     """Say where a value stands."""
-    return SENTENCE[row.flag] if row.flag else _("There is no usual range to compare it with.")
+    if row.flag:
+        return SENTENCE[row.flag]
+    if usual(row):
+        return _("It cannot be compared with the usual range. Ask your doctor what it means for you.")
+    return _("There is no usual range to compare it with.")
 
 
-def next_step(row: Any) -> Text:
-    """Say what to do about a report."""
+def next_step(row: Any, values: Sequence[Any], attached: Sequence[Any] = ()) -> Text:
+    """Say what to do about a report: nothing only where values are all there is, and every one of them is usual."""
     if row.has_critical:
         return _("If the hospital has not called you yet, call it now or come today. If you feel very ill, call 115.")
     if row.has_abnormal:
         return _("A value beside the usual range is not always a disease. Ask your doctor about it at the next visit.")
-    return _("You need to do nothing because of this result. Keep to what your doctor advised.")
+    words = row.findings or row.interpretation or attached
+    if values and not words and all(one.flag is Flag.NORMAL for one in values):
+        return _("You need to do nothing because of this result. Keep to what your doctor advised.")
+    return _("Ask your doctor what this result means for you.")

@@ -247,6 +247,7 @@ def examine(first: Watched, second: Watched, morning: dict[str, Any]) -> None:
     act(first.page.get_by_role("link", name=vi("Enter results"), exact=False).last)
     first.fill("Natri", "140")
     first.fill("Kali", "4,1")
+    first.fill("Clo", "101")
     first.look("day-laboratory", full=True)
     act(first.page.get_by_role("button", name=vi("Save for verification")))
     second.page.goto(f"{HOME}/laboratory?work=verify")

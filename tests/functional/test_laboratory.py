@@ -75,6 +75,7 @@ def test_a_test_is_ordered_collected_entered_verified_and_reviewed(
     first.look(picture("refused"), full=True)
     first.fill("Natri", "128")
     first.fill("Kali", "7,1")
+    first.fill("Clo", "99")
     first.press(vi("Save for verification"))
 
     second = somebody("ky.thuat.2")

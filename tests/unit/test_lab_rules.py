@@ -19,6 +19,7 @@ from app.domain.laboratory.rules import (
     Release,
     age_in_days,
     flag_of,
+    may_be_critical,
     pick_range,
     range_words,
     read_value,
@@ -89,6 +90,87 @@ def test_the_range_is_that_of_sex_and_age(sex: Sex, days: int, low: int | None) 
         Range(Sex.MALE, 5479, None, D(130), None), Range(Sex.FEMALE, 5479, None, D(120), None),
     ]  # fmt: skip
     assert pick_range(ranges, sex, days)[0] == low
+
+
+def _usual(low: str | None, high: str | None, *critical: str | None) -> Measure:
+    at = [None if one is None else D(one) for one in (low, high, *(critical or (None, None)))]
+    return Measure(UUID(int=9), "X", "X", None, ValueKind.NUMBER, usual=(at[0], at[1]), critical=(at[2], at[3]))
+
+
+CRP, TROPONIN = _usual(None, "5"), _usual(None, "34", None, "100")
+TSH, INR = _usual("0.4", "4.0"), _usual("0.8", "1.2", None, "5.0")
+HDL = _usual("1.0", None)
+
+
+@pytest.mark.parametrize(
+    ("measure", "typed", "flag", "open_to_be_critical"),
+    [
+        (CRP, "<6", None, False),
+        (CRP, "<5", Flag.NORMAL, False),
+        (CRP, "<0,3", Flag.NORMAL, False),
+        (CRP, ">5", Flag.HIGH, False),
+        (CRP, ">3", None, False),
+        (TROPONIN, "<100", None, False),
+        (TROPONIN, "<3", Flag.NORMAL, False),
+        (TROPONIN, ">90", Flag.HIGH, True),
+        (TROPONIN, ">100", Flag.CRITICAL_HIGH, False),
+        (TSH, "<0,5", None, False),
+        (TSH, "<0,4", Flag.LOW, False),
+        (TSH, "<0,01", Flag.LOW, False),
+        (TSH, ">100", Flag.HIGH, False),
+        (INR, ">4,5", Flag.HIGH, True),
+        (INR, ">1,1", None, False),
+        (INR, ">8", Flag.CRITICAL_HIGH, False),
+        (INR, "4,5", Flag.HIGH, False),
+        (HDL, ">1,0", Flag.NORMAL, False),
+        (HDL, ">0,5", None, False),
+        (POTASSIUM, "<2,8", Flag.CRITICAL_LOW, False),
+        (POTASSIUM, "<3,0", Flag.LOW, True),
+        (POTASSIUM, "<6", None, False),
+        (_usual(None, None, None, "5"), ">4", None, True),
+        (_usual(None, "5", "1", None), "<4", None, True),
+    ],
+)
+def test_of_a_bound_only_what_holds_of_every_value_beyond_it_is_said(
+    measure: Measure, typed: str, flag: Flag | None, open_to_be_critical: bool
+) -> None:
+    reading = read_value(measure, typed)
+    assert (flag_of(measure, reading), may_be_critical(measure, reading)) == (flag, open_to_be_critical)
+
+
+def test_a_choice_can_be_critical() -> None:
+    smear = Measure(
+        UUID(int=5), "AFB", "AFB", None, ValueKind.CHOICE,
+        choices=("Âm tính", "1+", "3+"), normal_choices=("Âm tính",), critical_choices=("3+",),
+    )  # fmt: skip
+    flags = [flag_of(smear, read_value(smear, typed)) for typed in smear.choices]
+    assert flags == [Flag.NORMAL, Flag.ABNORMAL, Flag.CRITICAL]
+    assert Flag.CRITICAL.is_critical
+
+
+@pytest.mark.parametrize("typed", ["1.234", "1,234", "2.500", ">1.234"])
+def test_a_thousand_is_never_made_of_a_point(typed: str) -> None:
+    creatinine = Measure(UUID(int=6), "CRE", "Creatinin", "µmol/L", ValueKind.NUMBER, physical=(D(5), D(3000)))
+    with pytest.raises(AmbiguousNumber):
+        read_value(creatinine, typed)
+
+
+@pytest.mark.parametrize("born_on", [date(2012, 3, 1), date(2011, 12, 31), date(2012, 2, 29), date(2009, 3, 1)])
+def test_a_range_by_years_begins_on_the_birthday(born_on: date) -> None:
+    for years, days in ((6, 2192), (12, 4383), (15, 5479), (18, 6574)):
+        on = date(born_on.year + years, born_on.month, born_on.day) if born_on != date(2012, 2, 29) else (
+            date(2012 + years, 2, 29) if years == 12 else date(2012 + years, 3, 1)
+        )  # fmt: skip
+        assert age_in_days(born_on, on) >= days, (born_on, years)
+        assert age_in_days(born_on, on - timedelta(days=1)) < days, (born_on, years)
+
+
+def test_an_age_grows_with_every_day_and_counts_the_days_of_the_newborn() -> None:
+    born_on = date(2024, 1, 31)
+    ages = [age_in_days(born_on, born_on + timedelta(days=n)) for n in range(3000)]
+    assert ages[:59] == list(range(59))
+    assert ages == sorted(ages)
+    assert all(abs(age - n) <= 3 for n, age in enumerate(ages))
 
 
 def test_an_age_is_never_negative() -> None:

@@ -36,9 +36,11 @@ from app.domain.identity.permissions import (
     VIEW_ACCESS_LOG,
     VIEW_APPOINTMENTS,
 )
+from app.domain.laboratory.models import LabOrder
 from app.domain.patients.models import Confidentiality, Patient
 from app.domain.prescriptions.models import Prescription
 from app.domain.records.models import MedicalRecord, VitalSigns
+from app.tenancy.binding import has_revision
 
 # They show nothing clinical but what is being measured, and without them a confidential patient could not be received,
 # protected, nor have anything tested.
@@ -56,6 +58,7 @@ DESPITE_CONFIDENTIALITY = frozenset(
         VERIFY_RESULTS,
     )
 )
+WITH_LABORATORY = "h022"
 CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
 _NOT_RESTRICTED = Patient.confidentiality == Confidentiality.NORMAL
 
@@ -195,7 +198,11 @@ def _treats(bounds: Bounds) -> sa.ColumnElement[bool]:
             (VitalSigns, VitalSigns.measured_by, VitalSigns.measured_at),
         )
     ]
-    return sa.or_(*(one.correlate(Patient) for one in (visits, *written)))
+    ordered = [
+        sa.exists().where(LabOrder.patient_id == Patient.id, LabOrder.ordered_by == me, LabOrder.ordered_at > since)
+    ]  # whoever ordered a test must be able to read what comes of it
+    known = (visits, *written, *(ordered if has_revision(WITH_LABORATORY) else ()))
+    return sa.or_(*(one.correlate(Patient) for one in known))
 
 
 def _in_department(bounds: Bounds) -> sa.ColumnElement[bool]:

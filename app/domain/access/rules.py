@@ -15,7 +15,8 @@ from uuid import UUID
 from app.core.actor import Basis
 from app.core.permissions import Bounds, FieldAccess, Scope
 
-# Whom somebody treats: a visit to them in the last year or to come, or a record, prescription or measurement by them.
+# Whom somebody treats: a visit to them in the last year or to come, or a record, prescription,
+# measurement or order of tests by them.
 TREATING_WINDOW = timedelta(days=365)
 # Who is a department's patient: a visit there in the last three months or to come.
 DEPARTMENT_WINDOW = timedelta(days=90)

@@ -40,7 +40,7 @@ def collect_specimens(actor: Actor, order_id: UUID, kinds: Collection[SpecimenKi
     assert actor.id is not None
     taken = []
     waiting = _waiting_items(order_id)
-    for kind in kinds:
+    for kind in dict.fromkeys(kinds):
         items = [item for item in waiting if item.specimen is kind]
         if not items:
             raise NotThatFar

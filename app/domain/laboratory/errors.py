@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -63,8 +63,19 @@ class SamePerson(Forbidden):
     """Results are verified by a second person; the database says so too."""
 
     title = _l("Somebody else must verify this")
-    default_message = _l("You entered values of this result yourself. A second person verifies it.")
+    default_message = _l("You wrote in this result yourself. A second person verifies it.")
     remedy = _l("Ask a colleague in the laboratory.")
+
+
+class NotAllMeasured(InvalidValue):
+    """Values of the test are missing, and nobody said that they may be."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(
+            _l("Not measured: %(names)s. Tick that it is verified without them, or have them entered first.",
+               names=", ".join(names)),
+            field="incomplete",
+        )  # fmt: skip
 
 
 class OutsidePhysicalLimits(InvalidValue):

@@ -1,15 +1,14 @@
 """Importing results from a table of an instrument: a row for each value, by the label of its specimen and its analyte.
 
-Rows that are wrong are named and left out; the others become drafts, which somebody else verifies like any other. A
-table that comes twice changes nothing.
+Rows that are wrong, that contradict each other or what was typed into a draft are named and left out; the others become
+drafts, which somebody else verifies like any other. A table that comes twice changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,18 +20,11 @@ from app.core.formats.sheets import Layout, detect, read_rows
 from app.core.i18n import _l
 from app.domain.access.reach import authorise
 from app.domain.identity.permissions import ENTER_RESULTS
-from app.domain.laboratory.entering import Entry, enter_results, values_of
+from app.domain.laboratory.entering import Entering, Entry, check_entry, write_entries
 from app.domain.laboratory.errors import SINCE
-from app.domain.laboratory.measuring import list_measures
-from app.domain.laboratory.models import (
-    Analyte,
-    ItemStatus,
-    LabOrderItem,
-    LabReport,
-    LabSpecimen,
-    ReportStatus,
-)
-from app.domain.laboratory.rules import Measure, Reading, read_value
+from app.domain.laboratory.models import Analyte, ItemStatus, LabOrderItem, LabSpecimen
+from app.domain.laboratory.rules import Reading, read_value
+from app.domain.laboratory.standing import Standing, gather
 from app.tenancy.binding import needs_revision
 
 MOST_ROWS = 5000
@@ -49,6 +41,15 @@ class Refused:
 
     number: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that has a place: its number, what is measured, and what was typed."""
+
+    number: int
+    analyte_id: UUID
+    typed: str
 
 
 @dataclass(slots=True)
@@ -70,11 +71,24 @@ def import_results(actor: Actor, content: bytes, *, only_check: bool = False) ->
     places = _places(layout)
     done = Imported()
     found = _read(content, layout, places, done)
-    for item_id, rows in found.items():
+    items = _items_of(found, hold=not only_check)
+    standing = gather(items)
+    ready = []
+    for item in items:
+        rows = found[item.id]
         try:
-            _enter(actor, item_id, rows, done, only_check=only_check)
+            acting = authorise(actor, item.patient_id, ENTER_RESULTS)
+            entry = _entry_of(rows, standing[item.id], done)
+            if entry is not None:
+                check_entry(item, entry, standing[item.id])
+                ready.append(Entering(acting, item, entry, standing[item.id]))
         except VienError as error:
-            done.refused += [Refused(number, str(error.message)) for number, _measure, _typed in rows]
+            done.refused += [Refused(row.number, str(error.message)) for row in rows]
+    for one in ready:
+        done.values += len(one.entry.values) - len(one.standing.readings())
+        done.reports += 1
+    if ready and not only_check:
+        write_entries(ready)
     done.refused.sort(key=lambda one: one.number)
     return done
 
@@ -91,10 +105,8 @@ def _places(layout: Layout) -> dict[str, int]:
     return places
 
 
-def _read(
-    content: bytes, layout: Layout, places: dict[str, int], done: Imported
-) -> dict[UUID, list[tuple[int, UUID, str]]]:
-    """Return row number, analyte and typed value of each row, by the ordered test that it belongs to."""
+def _read(content: bytes, layout: Layout, places: dict[str, int], done: Imported) -> dict[UUID, list[Row]]:
+    """Return the rows that have a place, by the ordered test that they belong to."""
     rows: list[tuple[int, str, str, str]] = []
     for row in read_rows([content], layout):
         if row.fault or len(row.cells) <= max(places.values()):
@@ -105,7 +117,7 @@ def _read(
         if len(rows) > MOST_ROWS:
             raise InvalidValue(_l("The file has more than %(most)s rows.", most=MOST_ROWS), field="file")
     known = _known({row[1].upper() for row in rows}, {row[2].upper() for row in rows})
-    found: dict[UUID, list[tuple[int, UUID, str]]] = defaultdict(list)
+    found: dict[UUID, list[Row]] = defaultdict(list)
     for number, specimen, analyte, typed in rows:
         match = known.get((specimen.upper(), analyte.upper()))
         if match is None:
@@ -113,7 +125,7 @@ def _read(
         elif not typed:
             done.refused.append(Refused(number, str(_l("This row has no value."))))
         else:
-            found[match[0]].append((number, match[1], typed))
+            found[match[0]].append(Row(number, match[1], typed))
     return found
 
 
@@ -133,41 +145,56 @@ def _known(specimens: Iterable[str], analytes: Iterable[str]) -> dict[tuple[str,
     return {(row[0], row[1]): (row[2], row[3]) for row in db.session.execute(query)}
 
 
-def _enter(actor: Actor, item_id: UUID, rows: list[tuple[int, UUID, str]], done: Imported, *, only_check: bool) -> None:
-    item = db.session.get_one(LabOrderItem, item_id)
-    authorise(actor, item.patient_id, ENTER_RESULTS)
-    draft = _draft(item_id)
-    measures = {one.analyte_id: one for one in list_measures(item.test_id, item.patient_id, _when(item))}
-    standing = {row.analyte_id: Reading(row.value, row.text, row.comparator) for row in draft[1]}
-    new = _readings(rows, measures, done)
-    changed = {analyte_id: reading for analyte_id, reading in new.items() if standing.get(analyte_id) != reading}
-    done.values += len(changed)
-    done.reports += bool(changed)
-    if changed and not only_check:
-        report: Any = draft[0]
-        entry = Entry(
-            {**standing, **changed},
-            report.findings if report else None,
-            report.interpretation if report else None,
-        )
-        enter_results(actor, item_id, item.version, entry)
+def _items_of(item_ids: Iterable[UUID], *, hold: bool) -> Sequence[LabOrderItem]:
+    """Return ordered tests; held, they are locked in the order of their ids, so that no two imports block another."""
+    query = sa.select(LabOrderItem).where(LabOrderItem.id.in_(list(item_ids))).order_by(LabOrderItem.id)
+    query = query.with_for_update() if hold else query
+    return db.session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def _readings(rows: list[tuple[int, UUID, str]], measures: dict[UUID, Measure], done: Imported) -> dict[UUID, Reading]:
-    found: dict[UUID, Reading] = {}
-    for number, analyte_id, typed in rows:
+def _entry_of(rows: Sequence[Row], standing: Standing, done: Imported) -> Entry | None:
+    """Return the draft as it would be with the rows; None where they bring nothing new.
+
+    Rows that contradict each other, or what stands in the draft already, are refused.
+    """
+    there, new = standing.readings(), _agreed(_readings(rows, standing, done), done)
+    added: dict[UUID, Reading] = {}
+    for analyte_id, several in new.items():
+        if analyte_id not in there:
+            added[analyte_id] = several[0][1]
+        elif there[analyte_id] != several[0][1]:
+            reason = _l("The draft says %(value)s already. Change it by hand if this is right.",
+                        value=there[analyte_id].words)  # fmt: skip
+            done.refused += [Refused(row.number, str(reason)) for row, _reading in several]
+    if not added:
+        return None
+    draft = standing.draft
+    return Entry(
+        {**there, **added},
+        draft.findings if draft else None,
+        draft.interpretation if draft else None,
+        called_critical=draft.called_critical if draft else False,
+    )
+
+
+def _readings(rows: Sequence[Row], standing: Standing, done: Imported) -> dict[UUID, list[tuple[Row, Reading]]]:
+    found: dict[UUID, list[tuple[Row, Reading]]] = defaultdict(list)
+    for row in rows:
         try:
-            found[analyte_id] = read_value(measures[analyte_id], typed)
+            found[row.analyte_id].append((row, read_value(standing.measures[row.analyte_id], row.typed)))
         except InvalidValue as error:
-            done.refused.append(Refused(number, str(error.message)))
+            done.refused.append(Refused(row.number, str(error.message)))
     return found
 
 
-def _draft(item_id: UUID) -> tuple[LabReport | None, Any]:
-    query = sa.select(LabReport).where(LabReport.item_id == item_id, LabReport.status == ReportStatus.DRAFT)
-    report = db.session.scalars(query).one_or_none()
-    return (None, ()) if report is None else (report, values_of(report.id))
-
-
-def _when(item: LabOrderItem) -> Any:
-    return db.session.scalars(sa.select(LabSpecimen.collected_at).where(LabSpecimen.id == item.specimen_id)).one()
+def _agreed(found: dict[UUID, list[tuple[Row, Reading]]], done: Imported) -> dict[UUID, list[tuple[Row, Reading]]]:
+    """Leave out what has several values; which of them is right, nobody knows."""
+    agreed = {}
+    for analyte_id, several in found.items():
+        if len({reading for _row, reading in several}) == 1:
+            agreed[analyte_id] = several
+            continue
+        said = ", ".join(dict.fromkeys(reading.words for _row, reading in several))
+        reason = str(_l("Rows of this specimen and analyte contradict each other: %(values)s.", values=said))
+        done.refused += [Refused(row.number, reason) for row, _reading in several]
+    return agreed

@@ -1,4 +1,4 @@
-"""A doctor's inbox: results of what they ordered that nobody has reviewed, the critical ones first.
+"""A doctor's inbox: results that nobody has reviewed of what they ordered, or somebody who left; critical ones first.
 
 Critical values that nobody of the ordering side took note of are listed for the laboratory too, which telephones.
 """
@@ -39,6 +39,7 @@ _ROW: tuple[Any, ...] = (
     LabReport.verified_at,
     LabReport.findings,
     LabReport.interpretation,
+    LabReport.not_measured,
     LabOrder.code.label("order_code"),
     LabOrderItem.test_name,
     Patient.code.label("patient_code"),
@@ -50,18 +51,16 @@ _ROW: tuple[Any, ...] = (
 
 
 def list_inbox(actor: Actor, staff_id: UUID, page: int = 1) -> Page[Any]:
-    """Return the verified results of what somebody ordered that were not reviewed, with the values beside the usual."""
+    """Return the verified results that wait for somebody's review, with the values beside the usual.
+
+    They are those of what they ordered, and within their reach those of what was ordered by somebody whose account is
+    disabled: else nobody would ever see them.
+    """
     needs_revision(SINCE)
-    waiting = (LabReport.ordered_by == staff_id, LabReport.is_current, LabReport.reviewed_at.is_(None))
-    reach = within_reach(actor, VIEW_RESULTS)
-    counted = (
-        sa.select(sa.func.count())
-        .select_from(LabReport)
-        .join(Patient, Patient.id == LabReport.patient_id)
-        .where(*waiting, reach)
+    total = count_inbox(actor, staff_id)
+    query = _joined(sa.select(*_ROW, (LabReport.ordered_by != staff_id).label("is_left"))).where(
+        *_waiting(actor, staff_id)
     )
-    total = db.session.scalar(counted) or 0
-    query = _joined(sa.select(*_ROW)).where(*waiting, reach)
     urgent = sa.and_(LabReport.has_critical, LabReport.acknowledged_at.is_(None))
     query = query.order_by(urgent.desc(), LabReport.has_abnormal.desc(), LabReport.verified_at, LabReport.id)
     rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
@@ -70,12 +69,10 @@ def list_inbox(actor: Actor, staff_id: UUID, page: int = 1) -> Page[Any]:
     return Page([{"row": row, "values": values.get(row.id, [])} for row in rows], max(page, 1), PER_PAGE, total)
 
 
-def count_inbox(staff_id: UUID) -> int:
-    """Return how many results of what somebody ordered wait for a review."""
-    query = sa.select(sa.func.count()).where(
-        LabReport.ordered_by == staff_id, LabReport.is_current, LabReport.reviewed_at.is_(None)
-    )
-    return db.session.scalar(query) or 0
+def count_inbox(actor: Actor, staff_id: UUID) -> int:
+    """Return how many results wait for somebody's review: as many as the list shows."""
+    query = sa.select(sa.func.count()).select_from(LabReport).join(Patient, Patient.id == LabReport.patient_id)
+    return db.session.scalar(query.where(*_waiting(actor, staff_id))) or 0
 
 
 def list_unacknowledged(actor: Actor, permission: Permission) -> Sequence[Any]:
@@ -95,6 +92,16 @@ def list_unacknowledged(actor: Actor, permission: Permission) -> Sequence[Any]:
     rows = db.session.execute(query).all()
     _note_seen(actor, "laboratory.list", rows)
     return rows
+
+
+def _waiting(actor: Actor, staff_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+    asked = sa.select(StaffUser.id).where(sa.or_(StaffUser.id == staff_id, StaffUser.disabled_at.is_not(None)))
+    return (
+        LabReport.ordered_by.in_(asked),
+        LabReport.is_current.is_(True),
+        LabReport.reviewed_at.is_(None),
+        within_reach(actor, VIEW_RESULTS),
+    )
 
 
 def _joined(query: sa.Select[Any]) -> sa.Select[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from app.core.formats.numbers import format_decimal
 from app.core.i18n import _l
 from app.domain.audit.operations import record_change
 from app.domain.laboratory.errors import SINCE, LabTestNotFound
@@ -26,14 +28,19 @@ from app.domain.laboratory.models import (
     LabKind,
     LabPanel,
     LabPanelTest,
+    LabResult,
     LabTest,
     ReferenceRange,
     SpecimenKind,
     ValueKind,
 )
+from app.domain.laboratory.rules import range_words
 from app.domain.laboratory.starting import seed_laboratory
 from app.domain.patients.models import Sex
 from app.tenancy.binding import needs_revision
+
+ONE_CODE = frozenset({"uq_lab_tests_code", "uq_lab_analytes_code", "uq_lab_panels_code"})
+ONE_RANGE = "ex_lab_reference_ranges_one_at_an_age"
 
 
 class NotEmpty(Conflict):
@@ -70,6 +77,7 @@ class AnalyteFacts:
     decimals: int = 1
     choices: tuple[str, ...] = ()
     normal_choices: tuple[str, ...] = ()
+    critical_choices: tuple[str, ...] = ()
     physical_low: Decimal | None = None
     physical_high: Decimal | None = None
     critical_low: Decimal | None = None
@@ -93,7 +101,11 @@ def save_test(actor: Actor, facts: TestFacts, test_id: UUID | None = None, versi
 def save_analyte(
     actor: Actor, test_id: UUID, facts: AnalyteFacts, analyte_id: UUID | None = None, version: int = 0
 ) -> Analyte:
-    """Add an analyte to a test or change one; raises what `save_test` does, or InvalidValue for limits out of order."""
+    """Add an analyte to a test or change one.
+
+    Raises what `save_test` does, or InvalidValue for limits out of order, and for another unit or kind of value where
+    results refer to it: their numbers would be read under the new one.
+    """
     needs_revision(SINCE)
     _check_limits(facts)
     analyte = Analyte(test_id=test_id, created_by=actor.id) if analyte_id is None else _held(
@@ -102,8 +114,10 @@ def save_analyte(
     if analyte_id is None:
         query = sa.select(sa.func.max(Analyte.position)).where(Analyte.test_id == test_id)
         analyte.position = (db.session.scalar(query) or 0) + 1
-    values = {**asdict(facts), "choices": list(facts.choices), "normal_choices": list(facts.normal_choices)}
-    _apply(actor, analyte, values)
+    else:
+        _refuse_other_unit(analyte, facts)
+    values = asdict(facts)
+    _apply(actor, analyte, values | {name: list(values[name]) for name in values if name.endswith("choices")})
     return analyte
 
 
@@ -132,22 +146,25 @@ def add_range(
         with db.session.begin_nested():
             db.session.add(row)
     except IntegrityError as error:
+        if constraint_of(error) != ONE_RANGE:
+            raise
         raise InvalidValue(
             _l("There is a range for this sex and age already. Take it out first."), field="low"
         ) from error
-    _note(actor, "change", analyte_id, ["ranges"])
+    _note(actor, "change", analyte_id, {"ranges": [None, _range_words(row)]})
     return row
 
 
 def remove_range(actor: Actor, range_id: UUID) -> UUID:
     """Take a reference range out, and return whose it was; raises NotFound where it is out already."""
     needs_revision(SINCE)
-    query = sa.delete(ReferenceRange).where(ReferenceRange.id == range_id).returning(ReferenceRange.analyte_id)
-    analyte_id = db.session.scalar(query)
-    if analyte_id is None:
+    row = db.session.scalar(sa.select(ReferenceRange).where(ReferenceRange.id == range_id).with_for_update())
+    if row is None:
         raise NotFound
-    _note(actor, "change", analyte_id, ["ranges"])
-    return analyte_id
+    db.session.delete(row)
+    db.session.flush()
+    _note(actor, "change", row.analyte_id, {"ranges": [_range_words(row), None]})
+    return row.analyte_id
 
 
 def save_panel(actor: Actor, code: str, name: str, test_ids: Sequence[UUID]) -> LabPanel:
@@ -162,7 +179,10 @@ def save_panel(actor: Actor, code: str, name: str, test_ids: Sequence[UUID]) -> 
         panel = LabPanel(code=code, position=place, created_by=actor.id)
     panel.is_active = True
     _apply(actor, panel, {"name": name})
-    db.session.execute(sa.delete(LabPanelTest).where(LabPanelTest.panel_id == panel.id))
+    gone = sa.delete(LabPanelTest).where(LabPanelTest.panel_id == panel.id).returning(LabPanelTest.test_id)
+    before = set(db.session.scalars(gone))
+    if before != known:
+        _note(actor, "change", panel.id, {"tests": [_plain(before), _plain(known)]})
     db.session.add_all(LabPanelTest(panel_id=panel.id, test_id=test_id) for test_id in known)
     db.session.flush()
     return panel
@@ -184,7 +204,7 @@ def start_catalogue(actor: Actor) -> None:
         raise NotEmpty
     seed_laboratory()
     first = db.session.scalars(sa.select(LabTest.id).order_by(LabTest.position).limit(1)).one()
-    _note(actor, "create", first, ["starting"])
+    _note(actor, "create", first, {"fields": ["starting"]})
 
 
 def _held(model: Any, row_id: UUID, version: int) -> Any:
@@ -197,17 +217,32 @@ def _held(model: Any, row_id: UUID, version: int) -> Any:
 
 
 def _apply(actor: Actor, row: Any, values: dict[str, Any]) -> None:
-    """Write values into a row and note which changed; raises InvalidValue where its code is another's."""
-    changed = [name for name, value in values.items() if getattr(row, name) != value]
-    for name in changed:
-        setattr(row, name, values[name])
-    row.updated_by, row.updated_at = actor.id, clock.now()
+    """Write values into a row and note what they were before; raises InvalidValue where its code is another's."""
+    changes = {name: [_plain(getattr(row, name)), _plain(value)] for name, value in values.items()
+               if getattr(row, name) != value}  # fmt: skip
     try:
-        with db.session.begin_nested():
+        with db.session.begin_nested():  # changed inside it: what is refused leaves the unit of work usable
+            for name in changes:
+                setattr(row, name, values[name])
+            row.updated_by, row.updated_at = actor.id, clock.now()
             db.session.add(row)
     except IntegrityError as error:
+        if constraint_of(error) not in ONE_CODE:
+            raise
         raise InvalidValue(_l("This code is in use already. Choose another."), field="code") from error
-    _note(actor, "change", row.id, changed)
+    _note(actor, "change", row.id, changes)
+
+
+def _refuse_other_unit(analyte: Analyte, facts: AnalyteFacts) -> None:
+    for name in ("unit", "value_kind"):
+        if getattr(analyte, name) == getattr(facts, name):
+            continue
+        there = sa.exists().where(LabResult.analyte_id == analyte.id)
+        if db.session.scalar(sa.select(there)):
+            raise InvalidValue(
+                _l("Results refer to this analyte as it is. Retire it, and add a new one with the other unit or kind."),
+                field=name,
+            )
 
 
 def _check_limits(facts: AnalyteFacts) -> None:
@@ -216,6 +251,8 @@ def _check_limits(facts: AnalyteFacts) -> None:
         (facts.critical_low, facts.critical_high, "critical_low", False),
         (facts.physical_low, facts.critical_low, "critical_low", True),
         (facts.critical_high, facts.physical_high, "critical_high", True),
+        (facts.critical_low, facts.physical_high, "critical_low", True),
+        (facts.physical_low, facts.critical_high, "critical_high", True),
     ):
         if low is not None and high is not None and (low > high or (low == high and not may_meet)):
             raise InvalidValue(
@@ -225,9 +262,30 @@ def _check_limits(facts: AnalyteFacts) -> None:
         raise InvalidValue(_l("Write the choices, one a line, for a value that is chosen."), field="choices")
     if not set(facts.normal_choices) <= set(facts.choices):
         raise InvalidValue(_l("What is usual must be among the choices."), field="normal_choices")
+    if not set(facts.critical_choices) <= set(facts.choices) - set(facts.normal_choices):
+        raise InvalidValue(
+            _l("What is critical must be among the choices, and cannot be usual."), field="critical_choices"
+        )
 
 
-def _note(actor: Actor, verb: str, row_id: UUID, fields: list[str]) -> None:
-    record_change(
-        actor, f"lab_catalogue.{verb}", subject_type="lab_catalogue", subject_id=row_id, changes={"fields": fields}
-    )
+def constraint_of(error: IntegrityError) -> str | None:
+    """Return the name of the constraint that a statement broke."""
+    return getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a log can say it."""
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, (list, tuple, set)):
+        return "|".join(sorted(map(str, value)) if isinstance(value, set) else map(str, value))
+    return format_decimal(value) if isinstance(value, Decimal) else value
+
+
+def _range_words(row: ReferenceRange) -> str:
+    until = "" if row.until_days is None else row.until_days
+    return f"{row.sex.value if row.sex else '*'} {row.from_days}–{until}: {range_words(row.low, row.high)}"
+
+
+def _note(actor: Actor, verb: str, row_id: UUID, changes: dict[str, Any]) -> None:
+    record_change(actor, f"lab_catalogue.{verb}", subject_type="lab_catalogue", subject_id=row_id, changes=changes)

@@ -57,6 +57,7 @@ def order_tests(actor: Actor, patient_id: UUID, wish: Wish) -> LabOrder:
     """
     needs_revision(SINCE)
     actor = authorise(actor, patient_id, ORDER_TESTS)
+    _one_at_a_time(patient_id)
     _refuse_deceased(patient_id)
     tests = _wanted_tests(wish)
     if not wish.despite_open:
@@ -78,7 +79,7 @@ def order_tests(actor: Actor, patient_id: UUID, wish: Wish) -> LabOrder:
     db.session.flush()
     db.session.add_all(_item_of(order, test) for test in tests)
     db.session.flush()
-    note(actor, "place", order, event=True, tests=[test.code for test in tests])
+    note(actor, "place", order, event=True, tests=[str(test.id) for test in tests])
     return order
 
 
@@ -107,6 +108,12 @@ def hold_item(item_id: UUID) -> LabOrderItem:
     return item
 
 
+def _one_at_a_time(patient_id: UUID) -> None:
+    # A double click, or two tabs: the second waits here, and then sees that the test is ordered already.
+    lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"lab order {patient_id}", 0))
+    db.session.execute(sa.select(lock), bind_arguments={"mapper": LabOrder})
+
+
 def _refuse_deceased(patient_id: UUID) -> None:
     query = sa.select(Patient.deceased_on).where(Patient.id == patient_id, Patient.deleted_at.is_(None))
     row = db.session.execute(query.with_for_update(read=True, key_share=True)).one_or_none()
@@ -117,6 +124,9 @@ def _refuse_deceased(patient_id: UUID) -> None:
 
 
 def _wanted_tests(wish: Wish) -> list[LabTest]:
+    offered = sa.select(LabPanel.id).where(LabPanel.id.in_(wish.panel_ids), LabPanel.is_active)
+    if wish.panel_ids and set(wish.panel_ids) != set(db.session.scalars(offered)):
+        raise InvalidValue(_l("One of these panels is not offered any more. Choose again."), field="tests")
     of_panels = (
         sa.select(LabPanelTest.test_id)
         .join(LabPanel, LabPanel.id == LabPanelTest.panel_id)
@@ -126,9 +136,13 @@ def _wanted_tests(wish: Wish) -> list[LabTest]:
         sa.select(LabTest)
         .where(LabTest.is_active, sa.or_(LabTest.id.in_(wish.test_ids), LabTest.id.in_(of_panels)))
         .order_by(LabTest.position, LabTest.code)
-        .limit(MOST_TESTS)
+        .limit(MOST_TESTS + 1)
     )
     tests = list(db.session.scalars(query))
+    if len(tests) > MOST_TESTS:
+        raise InvalidValue(
+            _l("At most %(most)s tests go into one order. Place several.", most=MOST_TESTS), field="tests"
+        )
     if not tests:
         raise InvalidValue(_l("Choose at least one test."), field="tests")
     if not set(wish.test_ids) <= {test.id for test in tests}:

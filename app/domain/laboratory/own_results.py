@@ -84,6 +84,7 @@ def _select() -> sa.Select[Any]:
             LabReport.released_at,
             LabReport.findings,
             LabReport.interpretation,
+            LabReport.not_measured,
             LabReport.has_critical,
             LabReport.has_abnormal,
             LabOrderItem.test_name,

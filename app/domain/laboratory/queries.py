@@ -17,7 +17,7 @@ from app.core.db import db
 from app.core.permissions import Permission
 from app.domain.identity.models import StaffUser
 from app.domain.identity.permissions import VIEW_RESULTS
-from app.domain.laboratory.errors import SINCE, LabOrderNotFound, LabSpecimenNotFound
+from app.domain.laboratory.errors import SINCE, LabOrderNotFound, LabReportNotFound, LabSpecimenNotFound
 from app.domain.laboratory.models import (
     LabOrder,
     LabOrderItem,
@@ -77,6 +77,9 @@ _REPORT = (
     LabReport.correction_reason,
     LabReport.entered_by,
     LabReport.entered_at,
+    LabReport.contributors,
+    LabReport.not_measured,
+    LabReport.called_critical,
     LabReport.verified_at,
     LabReport.has_critical,
     LabReport.has_abnormal,
@@ -146,10 +149,28 @@ def _orders(wanted: sa.ColumnElement[bool], offset: int) -> list[dict[str, Any]]
         .offset(offset)
     )
     rows = db.session.execute(query).all()
-    tests: dict[UUID, list[OrderedTest]] = defaultdict(list)
-    for test in list_tests([row.id for row in rows]) if rows else ():
-        tests[test.row.order_id].append(test)
+    tests: dict[UUID, list[Any]] = defaultdict(list)
+    for test in _list_states([row.id for row in rows]) if rows else ():
+        tests[test.order_id].append(test)
     return [{"row": row, "tests": tests[row.id]} for row in rows]
+
+
+def _list_states(order_ids: Sequence[UUID]) -> Sequence[Any]:
+    """Return how far the tests of orders are, and what is in force of them; no values, in one statement."""
+    query = (
+        sa.select(
+            LabOrderItem.order_id,
+            LabOrderItem.test_name,
+            LabOrderItem.status,
+            LabReport.has_critical,
+            LabReport.has_abnormal,
+        )
+        .outerjoin(LabReport, sa.and_(LabReport.item_id == LabOrderItem.id, LabReport.is_current))
+        .where(LabOrderItem.order_id.in_(order_ids))
+        .order_by(LabOrderItem.order_id, LabOrderItem.id)
+        .limit(ITEMS_SHOWN * len(order_ids))
+    )
+    return db.session.execute(query).all()
 
 
 def list_tests(order_ids: Sequence[UUID]) -> list[OrderedTest]:
@@ -181,6 +202,14 @@ def read_ordered_test(item_id: UUID) -> OrderedTest:
     return OrderedTest(row, report, _values([report.id]) if report is not None else ())
 
 
+def get_reports_test(report_id: UUID) -> UUID:
+    """Return the ordered test that a report is of; raises LabReportNotFound."""
+    item_id = db.session.scalar(sa.select(LabReport.item_id).where(LabReport.id == report_id))
+    if item_id is None:
+        raise LabReportNotFound
+    return item_id
+
+
 def get_specimen(specimen_id: UUID) -> Any:
     """Return a specimen; raises LabSpecimenNotFound."""
     needs_revision(SINCE)
@@ -196,7 +225,14 @@ def list_earlier_values(test: OrderedTest) -> dict[UUID, Any]:
     if test.report is None or not test.values:
         return {}
     query = (
-        sa.select(LabResult)
+        sa.select(
+            LabResult.analyte_id,
+            LabResult.value,
+            LabResult.text,
+            LabResult.comparator,
+            LabResult.unit,
+            LabResult.observed_at,
+        )
         .join(LabReport, LabReport.id == LabResult.report_id)
         .where(
             LabResult.patient_id == test.row.patient_id,
@@ -208,7 +244,7 @@ def list_earlier_values(test: OrderedTest) -> dict[UUID, Any]:
         .ext(distinct_on(LabResult.analyte_id))
         .order_by(LabResult.analyte_id, LabResult.observed_at.desc())
     )
-    return {row.analyte_id: row for row in db.session.scalars(query)}
+    return {row.analyte_id: row for row in db.session.execute(query)}
 
 
 def _newest_reports(item_ids: Sequence[UUID]) -> Sequence[Any]:

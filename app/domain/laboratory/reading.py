@@ -43,6 +43,7 @@ REPORT = (
         LabReport.correction_reason,
         LabReport.entered_at,
         LabReport.verified_at,
+        LabReport.not_measured,
         LabReport.has_critical,
         LabReport.has_abnormal,
         LabReport.acknowledged_at,

@@ -1,7 +1,8 @@
 """Values of tests: how they are read, what is refused, and how they stand to what is usual.
 
 A value outside the physical limits is refused, a critical one is flagged whatever the range says. Nothing is said of a
-value for which there is no range. Limits themselves are usual; the critical ones are critical.
+value for which there is no range, and of a mere bound (<6) only what holds of every value beyond it. Limits themselves
+are usual; the critical ones are critical.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from app.domain.laboratory.models import Flag, ValueKind
 from app.domain.patients.models import Sex
 
 LONGEST_TEXT = 2000
+MONTH = Decimal("30.4375")  # a twelfth of 365.25 days, as the ages of ranges are written down
+BY_DAYS = 2  # below so many months an age counts its days
+_BELOW, _ABOVE = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Measure:
     decimals: int = 1
     choices: tuple[str, ...] = ()
     normal_choices: tuple[str, ...] = ()
+    critical_choices: tuple[str, ...] = ()
     physical: tuple[Decimal | None, Decimal | None] = (None, None)
     critical: tuple[Decimal | None, Decimal | None] = (None, None)
     usual: tuple[Decimal | None, Decimal | None] = (None, None)
@@ -96,8 +101,17 @@ def value_words(value: Decimal | None, text: str | None, comparator: str | None)
 
 
 def age_in_days(born_on: date, day: date) -> int:
-    """Return the age by which ranges are chosen."""
-    return max((day - born_on).days, 0)
+    """Return the age by which ranges are chosen: days, from two months on as the calendar counts months.
+
+    Ranges count a month as MONTH days. So that one for years begins on the birthday, each month that is over counts so.
+    """
+    if day <= born_on:
+        return 0
+    months = (day.year - born_on.year) * 12 + day.month - born_on.month - (day.day < born_on.day)
+    if months < BY_DAYS:
+        return min((day - born_on).days, round(BY_DAYS * MONTH) - 1)
+    begun = round(months * MONTH)
+    return min(begun + _days_since_month_began(born_on, day), round((months + 1) * MONTH) - 1)
 
 
 def pick_range(ranges: Iterable[Range], sex: Sex, days: int) -> tuple[Decimal | None, Decimal | None]:
@@ -130,10 +144,21 @@ def read_value(measure: Measure, typed: str) -> Reading:
 def flag_of(measure: Measure, reading: Reading) -> Flag | None:
     """Return how a value stands to what is usual."""
     if reading.value is None:
-        if not measure.normal_choices:
-            return None
-        return Flag.NORMAL if reading.text in measure.normal_choices else Flag.ABNORMAL
-    return _critical(measure, reading.value) or _beside_usual(measure, reading.value, reading.comparator)
+        return _flag_of_words(measure, reading.text)
+    if reading.comparator is not None:
+        return _flag_of_bound(measure, reading.value, _BELOW if reading.comparator == "<" else _ABOVE)
+    return _critical(measure, reading.value) or _beside_usual(measure, reading.value)
+
+
+def may_be_critical(measure: Measure, reading: Reading) -> bool:
+    """Tell whether a mere bound leaves open that the value is critical: >4,5 where 5 is."""
+    if reading.value is None or reading.comparator is None:
+        return False
+    side = _BELOW if reading.comparator == "<" else _ABOVE
+    critical, usual = measure.critical[side], measure.usual[side]
+    if critical is None or _is_beyond(reading.value, critical, side):
+        return False
+    return usual is None or _is_beyond(reading.value, usual, side)
 
 
 def release_at(policy: Release, hours: int, verified_at: datetime) -> datetime | None:
@@ -150,24 +175,56 @@ def _critical(measure: Measure, value: Decimal) -> Flag | None:
     return Flag.CRITICAL_HIGH if high is not None and value >= high else None
 
 
-def _beside_usual(measure: Measure, value: Decimal, comparator: str | None) -> Flag | None:
+def _beside_usual(measure: Measure, value: Decimal) -> Flag | None:
     low, high = measure.usual
-    if low is not None and (value < low or (value == low and comparator == "<")):
+    if low is not None and value < low:
         return Flag.LOW
-    if high is not None and (value > high or (value == high and comparator == ">")):
+    if high is not None and value > high:
         return Flag.HIGH
     return None if low is None and high is None else Flag.NORMAL
 
 
+def _flag_of_words(measure: Measure, text: str | None) -> Flag | None:
+    if text in measure.critical_choices:
+        return Flag.CRITICAL
+    if not measure.normal_choices:
+        return None
+    return Flag.NORMAL if text in measure.normal_choices else Flag.ABNORMAL
+
+
+def _flag_of_bound(measure: Measure, value: Decimal, side: int) -> Flag | None:
+    """Say what holds of every value beyond a bound; nothing where it could be usual or not."""
+    critical, usual, other = measure.critical[side], measure.usual[side], measure.usual[_ABOVE - side]
+    if critical is not None and _is_beyond(value, critical, side):
+        return (Flag.CRITICAL_LOW, Flag.CRITICAL_HIGH)[side]
+    if usual is not None:
+        return (Flag.LOW, Flag.HIGH)[side] if _is_beyond(value, usual, side) else None
+    return Flag.NORMAL if critical is None and other is not None and _is_beyond(value, other, side) else None
+
+
+def _is_beyond(value: Decimal, limit: Decimal, side: int) -> bool:
+    return value <= limit if side == _BELOW else value >= limit
+
+
+def _days_since_month_began(born_on: date, day: date) -> int:
+    if day.day >= born_on.day:
+        return day.day - born_on.day
+    last_of_month_before = day.replace(day=1) - timedelta(days=1)
+    return day.day + last_of_month_before.day - min(born_on.day, last_of_month_before.day)
+
+
 def _number(measure: Measure, typed: str) -> Decimal:
-    """Read a number; of two possible readings the one that can be, where only one of them can."""
+    """Read a number; what can be read in two ways is asked back, unless as it is typed it alone can be.
+
+    1.020 of a specific gravity stays 1,020. A thousand is never made of what was typed with a comma or point.
+    """
     try:
         value = parse_decimal(typed)
     except AmbiguousNumber as error:
-        possible = [one for one in error.readings if _can_be(measure, one)]
-        if len(possible) != 1:
+        as_typed, thousands = error.readings
+        if not _can_be(measure, as_typed) or _can_be(measure, thousands):
             raise
-        value = possible[0]
+        value = as_typed
     if not _can_be(measure, value):
         low, high = measure.physical
         unit = f" {measure.unit}" if measure.unit else ""

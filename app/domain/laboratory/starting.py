@@ -22,7 +22,7 @@ from app.core.ids import new_id
 from app.domain.laboratory.models import Analyte, LabPanel, LabPanelTest, LabTest, ReferenceRange
 
 FILES = ("tests", "analytes", "ranges", "panels")
-SEVERAL = ("choices", "normal_choices")
+SEVERAL = ("choices", "normal_choices", "critical_choices")
 COUNTS = ("turnaround_minutes", "decimals", "from_days", "until_days")
 NUMBERS = ("physical_low", "physical_high", "critical_low", "critical_high", "low", "high")
 

@@ -1,6 +1,6 @@
 """Verifying results by a second person; then who must act takes note, a doctor reviews, and the patient sees them.
 
-What is verified is frozen by triggers in the database, which also refuse the verification by whoever entered a value.
+What is verified is frozen by triggers in the database, which also refuse the verification by whoever wrote in it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from app.core.db import db
 from app.core.errors import StaleVersion
 from app.domain.access.reach import authorise
 from app.domain.identity.permissions import ORDER_TESTS, VERIFY_RESULTS
-from app.domain.laboratory.errors import SINCE, LabReportNotFound, NotThatFar, SamePerson, verified_is_final
+from app.domain.laboratory.errors import (
+    SINCE,
+    LabReportNotFound,
+    NotAllMeasured,
+    NotThatFar,
+    SamePerson,
+    verified_is_final,
+)
 from app.domain.laboratory.models import ItemStatus, LabReport, LabResult, ReportStatus
 from app.domain.laboratory.noting import note
 from app.domain.laboratory.ordering import hold_item
@@ -24,10 +31,11 @@ from app.domain.laboratory.settings import read_lab_settings
 from app.tenancy.binding import needs_revision
 
 
-def verify_report(actor: Actor, report_id: UUID, version: int) -> LabReport:
+def verify_report(actor: Actor, report_id: UUID, version: int, *, incomplete: bool = False) -> LabReport:
     """Verify what somebody else entered; the version before, if there is one, is corrected by it.
 
-    Raises LabReportNotFound, PatientOutOfReach, StaleVersion, NotThatFar, or SamePerson.
+    Raises LabReportNotFound, PatientOutOfReach, StaleVersion, NotThatFar, SamePerson, or NotAllMeasured where values
+    are missing and it was not said that they may be (`incomplete`).
     """
     needs_revision(SINCE)
     item = hold_item(_item_of(report_id))  # before the report, as who enters does
@@ -39,6 +47,8 @@ def verify_report(actor: Actor, report_id: UUID, version: int) -> LabReport:
         raise SamePerson
     if report.version != version:
         raise StaleVersion
+    if report.not_measured and not incomplete:
+        raise NotAllMeasured(report.not_measured)
     with verified_is_final():
         if report.parent_id is not None:
             _retire(actor, report.parent_id)
@@ -113,7 +123,7 @@ def _hold_report(report_id: UUID) -> LabReport:
 
 def _who_entered(report: LabReport) -> set[UUID]:
     query = sa.select(LabResult.entered_by).where(LabResult.report_id == report.id).distinct()
-    return {report.entered_by, *db.session.scalars(query)}
+    return {report.entered_by, *report.contributors, *db.session.scalars(query)}
 
 
 def _retire(actor: Actor, parent_id: UUID) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -90,7 +91,7 @@ def list_work(actor: Actor, work: Work, *, urgent_only: bool = False, page: int 
         .order_by(LabOrder.priority.desc(), LabOrder.ordered_at, LabOrder.id)
     )
     rows = db.session.execute(query.limit(PER_PAGE).offset(offset_of(page, PER_PAGE))).all()
-    counts = _count_work(actor)
+    counts, total = _count_work(actor, wanted)
     record_access(
         actor,
         "laboratory.list",
@@ -98,21 +99,17 @@ def list_work(actor: Actor, work: Work, *, urgent_only: bool = False, page: int 
         subject_id=None,
         patient_ids=[row.patient_id for row in rows],
     )
-    total = counts[work] if not urgent_only else len(rows) + offset_of(page, PER_PAGE)
     return LabWork(Page(rows, max(page, 1), PER_PAGE, total), counts)
 
 
-def _count_work(actor: Actor) -> dict[Work, int]:
-    """Return of how many orders something is to be done, of each kind of work."""
-    counted = [
-        sa.func.count(sa.distinct(LabOrderItem.order_id))
-        .filter(_WAITS_FOR[work], within_reach(actor, NEEDS[work]))
-        .label(work.value)
-        for work in Work
-    ]
+def _count_work(actor: Actor, wanted: Sequence[sa.ColumnElement[bool]]) -> tuple[dict[Work, int], int]:
+    """Return of how many orders something is to be done, of each kind of work, and how many are wanted."""
+    distinct = sa.func.count(sa.distinct(LabOrderItem.order_id))
+    counted = [distinct.filter(_WAITS_FOR[work], within_reach(actor, NEEDS[work])).label(work.value) for work in Work]
     query = (
-        sa.select(*counted)
+        sa.select(*counted, distinct.filter(*wanted).label("wanted"))
         .select_from(LabOrderItem)
+        .join(LabOrder, LabOrder.id == LabOrderItem.order_id)
         .join(Patient, Patient.id == LabOrderItem.patient_id)
         .where(
             LabOrderItem.status.in_((ItemStatus.ORDERED, ItemStatus.COLLECTED, ItemStatus.ENTERED)),
@@ -120,4 +117,4 @@ def _count_work(actor: Actor) -> dict[Work, int]:
         )
     )
     row = db.session.execute(query).one()
-    return {work: getattr(row, work.value) for work in Work}
+    return {work: getattr(row, work.value) for work in Work}, row.wanted

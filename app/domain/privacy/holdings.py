@@ -85,7 +85,7 @@ HOLDINGS: tuple[Holding, ...] = (
         _l("Reports of tests"),
         BY_PATIENT,
         OnErasure.WITH_RECORDS,
-        hidden=STAFF,
+        hidden=STAFF | {"contributors"},
         shown=RELEASED,
     ),
     Holding(

@@ -93,6 +93,7 @@ class AnalyteForm(VersionedForm):
     critical_high = _text(_l("Critical at or above"), 24)
     choices = TextAreaField(_l("Choices"), validators=[Length(max=2000, message=TOO_LONG)])
     normal_choices = TextAreaField(_l("Usual choices"), validators=[Length(max=2000, message=TOO_LONG)])
+    critical_choices = TextAreaField(_l("Critical choices"), validators=[Length(max=2000, message=TOO_LONG)])
     explanation = _text(_l("One sentence for the patient"), 500)
     is_active = BooleanField(_l("Is measured"), default=True)
 
@@ -104,7 +105,8 @@ class AnalyteForm(VersionedForm):
             value = getattr(analyte, name)
             self._fields[name].data = "" if value is None else format_decimal(value)
         self.value_kind.data = analyte.value_kind.value
-        self.choices.data, self.normal_choices.data = "\n".join(analyte.choices), "\n".join(analyte.normal_choices)
+        for name in ("choices", "normal_choices", "critical_choices"):
+            self._fields[name].data = "\n".join(getattr(analyte, name))
         self.version.data = str(analyte.version)
 
     def read(self) -> AnalyteFacts | None:
@@ -121,6 +123,7 @@ class AnalyteForm(VersionedForm):
             decimals=self.decimals.data or 0,
             choices=_lines(self.choices.data),
             normal_choices=_lines(self.normal_choices.data),
+            critical_choices=_lines(self.critical_choices.data),
             explanation=self.explanation.data or None,
             is_active=bool(self.is_active.data),
             **limits,

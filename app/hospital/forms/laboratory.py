@@ -89,6 +89,7 @@ class ResultsForm(VersionedForm):
 
     findings = TextAreaField(_l("Findings"))
     interpretation = TextAreaField(_l("Interpretation"))
+    called_critical = BooleanField(_l("This is critical: somebody must act on it now"))
     correction_reason = TextAreaField(_l("Why the verified result is corrected"))
 
     def fields_of(self, measures: Sequence[Measure]) -> list[tuple[Measure, Any]]:
@@ -109,7 +110,14 @@ class ResultsForm(VersionedForm):
                 self.add_error(name, InvalidValue(error.message, field=name))
         if self.errors:
             return None
-        return Entry(values, self.findings.data, self.interpretation.data, self.correction_reason.data)
+        words = (self.findings.data, self.interpretation.data, self.correction_reason.data)
+        return Entry(values, *words, called_critical=bool(self.called_critical.data))
+
+
+class VerifyForm(VersionedForm):
+    """Verifying what somebody else entered; with a tick where values are missing."""
+
+    incomplete = BooleanField(_l("Verify it without what was not measured"))
 
 
 def field_name(measure: Measure) -> str:

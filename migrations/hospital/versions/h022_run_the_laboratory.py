@@ -57,6 +57,7 @@ CREATE TABLE lab_analytes (
     decimals INTEGER DEFAULT 1 NOT NULL,
     choices TEXT[] DEFAULT '{}' NOT NULL,
     normal_choices TEXT[] DEFAULT '{}' NOT NULL,
+    critical_choices TEXT[] DEFAULT '{}' NOT NULL,
     physical_low NUMERIC,
     physical_high NUMERIC,
     critical_low NUMERIC,
@@ -75,9 +76,12 @@ CREATE TABLE lab_analytes (
     CONSTRAINT ck_lab_analytes_physical_limits CHECK (physical_low < physical_high),
     CONSTRAINT ck_lab_analytes_critical_limits CHECK (critical_low < critical_high),
     CONSTRAINT ck_lab_analytes_limits_in_order
-        CHECK (critical_low >= physical_low AND critical_high <= physical_high),
+        CHECK (critical_low >= physical_low AND critical_high <= physical_high
+            AND critical_low <= physical_high AND critical_high >= physical_low),
     CONSTRAINT ck_lab_analytes_choices CHECK ((value_kind = 'choice') = (cardinality(choices) > 0)),
     CONSTRAINT ck_lab_analytes_normal_choices CHECK (normal_choices <@ choices),
+    CONSTRAINT ck_lab_analytes_critical_choices
+        CHECK (critical_choices <@ choices AND NOT critical_choices && normal_choices),
     CONSTRAINT fk_lab_analytes_test_id FOREIGN KEY(test_id) REFERENCES lab_tests (id),
     CONSTRAINT uq_lab_analytes_code UNIQUE (code),
     CONSTRAINT ck_lab_analytes_valuekind CHECK (value_kind IN ('number', 'choice', 'text'))
@@ -245,6 +249,9 @@ CREATE TABLE lab_reports (
     correction_reason TEXT,
     entered_by UUID NOT NULL,
     entered_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    contributors UUID[] DEFAULT '{}' NOT NULL,
+    not_measured TEXT[] DEFAULT '{}' NOT NULL,
+    called_critical BOOLEAN DEFAULT false NOT NULL,
     verified_by UUID,
     verified_at TIMESTAMP WITH TIME ZONE,
     has_critical BOOLEAN DEFAULT false NOT NULL,
@@ -265,6 +272,7 @@ CREATE TABLE lab_reports (
     CONSTRAINT ck_lab_reports_verified_by_another CHECK (verified_by <> entered_by),
     CONSTRAINT ck_lab_reports_verified_by_somebody
         CHECK ((status = 'draft') = (verified_at IS NULL) AND (verified_at IS NULL) = (verified_by IS NULL)),
+    CONSTRAINT ck_lab_reports_called_critical_is_critical CHECK (NOT called_critical OR has_critical),
     CONSTRAINT ck_lab_reports_current_is_verified CHECK (NOT is_current OR status = 'verified'),
     CONSTRAINT ck_lab_reports_corrects_its_parent CHECK ((number = 1) = (parent_id IS NULL)),
     CONSTRAINT ck_lab_reports_corrected_for_a_reason CHECK ((number = 1) = (correction_reason IS NULL)),
@@ -315,7 +323,7 @@ CREATE TABLE lab_results (
     CONSTRAINT fk_lab_results_analyte_id FOREIGN KEY(analyte_id) REFERENCES lab_analytes (id),
     CONSTRAINT fk_lab_results_patient_id FOREIGN KEY(patient_id) REFERENCES patients (id),
     CONSTRAINT ck_lab_results_flag
-        CHECK (flag IN ('normal', 'low', 'high', 'critical_low', 'critical_high', 'abnormal'))
+        CHECK (flag IN ('normal', 'low', 'high', 'critical_low', 'critical_high', 'abnormal', 'critical'))
 );
 CREATE INDEX ix_lab_results_analyte_id ON lab_results (analyte_id);
 CREATE INDEX ix_lab_results_patient_id_analyte_id_observed_at ON lab_results (patient_id, analyte_id,
@@ -323,7 +331,7 @@ CREATE INDEX ix_lab_results_patient_id_analyte_id_observed_at ON lab_results (pa
 """
 
 # What is verified stays as it was verified: afterwards only who took note of it, when the patient sees it, and that a
-# newer version has taken its place are written down. Who entered a value of a report never verifies it.
+# newer version has taken its place are written down. Who entered a value of a report or wrote in it never verifies it.
 FREEZE = """
 CREATE FUNCTION vien_freeze_lab_report() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -334,8 +342,8 @@ BEGIN
     IF vien_may_erase(TG_RELID) THEN RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END IF;
     IF OLD.status = 'draft' THEN
         IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-        IF NEW.status = 'verified' AND EXISTS
-            (SELECT 1 FROM lab_results r WHERE r.report_id = NEW.id AND r.entered_by = NEW.verified_by) THEN
+        IF NEW.status = 'verified' AND (NEW.verified_by = ANY (OLD.contributors || NEW.contributors) OR EXISTS
+            (SELECT 1 FROM lab_results r WHERE r.report_id = NEW.id AND r.entered_by = NEW.verified_by)) THEN
             RAISE EXCEPTION 'results are verified by somebody else' USING ERRCODE = 'VI006';
         END IF;
         IF NEW.status <> 'corrected' THEN RETURN NEW; END IF;
@@ -389,15 +397,20 @@ CREATE TRIGGER refuse_for_deceased BEFORE INSERT ON lab_orders
     FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_deceased();
 """
 
-# Results go with the records: where a patient is erased, and where the record of the visit is purged.
+# Results go with the records: where a patient is erased, where the last record of the visit is purged, and, of orders
+# without a visit that are as old, where the last of the patient's records is. vien.purged says how many, for who certifies.
 ERASE = """
 CREATE FUNCTION vien_erase_lab(orders uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE t text; n bigint; done jsonb := coalesce(nullif(current_setting('vien.purged', true), ''), '{}')::jsonb;
 BEGIN
-    DELETE FROM lab_results WHERE report_id IN (SELECT id FROM lab_reports WHERE order_id = ANY (orders));
-    DELETE FROM lab_reports WHERE order_id = ANY (orders);
-    DELETE FROM lab_order_items WHERE order_id = ANY (orders);
-    DELETE FROM lab_specimens WHERE order_id = ANY (orders);
-    DELETE FROM lab_orders WHERE id = ANY (orders);
+    FOREACH t IN ARRAY ARRAY['lab_results', 'lab_reports', 'lab_order_items', 'lab_specimens', 'lab_orders'] LOOP
+        EXECUTE format('DELETE FROM %I WHERE %s', t, CASE t
+            WHEN 'lab_results' THEN 'report_id IN (SELECT id FROM lab_reports WHERE order_id = ANY ($1))'
+            WHEN 'lab_orders' THEN 'id = ANY ($1)' ELSE 'order_id = ANY ($1)' END) USING orders;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        done := done || jsonb_build_object(t, n + coalesce((done ->> t)::bigint, 0));
+    END LOOP;
+    PERFORM set_config('vien.purged', done::text, true);
 END $$;
 REVOKE ALL ON FUNCTION vien_erase_lab(uuid[]) FROM PUBLIC;
 
@@ -415,13 +428,18 @@ CREATE TRIGGER erase_lab AFTER UPDATE OF erased_at ON patients FOR EACH ROW
 CREATE FUNCTION vien_purge_visits_lab() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF vien_may_erase(TG_RELID) THEN
-        PERFORM vien_erase_lab(ARRAY(SELECT id FROM lab_orders WHERE appointment_id = OLD.appointment_id));
+    IF vien_may_erase(TG_RELID) AND EXISTS (SELECT 1 FROM gone) THEN
+        PERFORM vien_erase_lab(ARRAY(SELECT o.id FROM lab_orders o WHERE
+            o.appointment_id IN (SELECT appointment_id FROM gone)
+                AND NOT EXISTS (SELECT 1 FROM medical_records m WHERE m.appointment_id = o.appointment_id)
+            OR o.patient_id IN (SELECT patient_id FROM gone)
+                AND NOT EXISTS (SELECT 1 FROM medical_records m WHERE m.patient_id = o.patient_id)
+                AND o.ordered_at <= (SELECT max(cut_off) FROM retention_purges WHERE state = 'confirmed')));
     END IF;
-    RETURN OLD;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER erase_lab AFTER DELETE ON medical_records
-    FOR EACH ROW EXECUTE FUNCTION vien_purge_visits_lab();
+CREATE TRIGGER erase_lab AFTER DELETE ON medical_records REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION vien_purge_visits_lab();
 """
 
 UNDO = """

@@ -9,12 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from app.core import clock
+from app.core.db import db
 from app.domain.appointments.models import AppointmentStatus
+from app.domain.laboratory.models import LabOrder, LabOrderItem
 from app.web.security import limiter
 from tests import factories
+from tests.integration.hospital.laboratory_at_hand import HOME, test_id
+from tests.integration.hospital.pages import fields_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -69,3 +74,25 @@ def consultation(visit: Callable[..., Any]) -> Callable[..., Any]:
         return begun
 
     return begin
+
+
+@pytest.fixture
+def ordered(bound: Callable[[str], Any], alpha: str, visit: Callable[..., Any]) -> Callable[..., SimpleNamespace]:
+    """`ordered("DGD")`: a visit whose doctor has ordered these tests by the page; `.item` is the first's id."""
+
+    def make(*codes: str, **sent: Any) -> SimpleNamespace:
+        seen = visit()
+        with bound(alpha):
+            ids = [str(test_id(code)) for code in codes]
+        url = f"{HOME}/patients/{seen.patient_id}/lab-orders"
+        page = seen.doctor.get(f"{url}/new")
+        answer = seen.doctor.post(f"{url}?visit={seen.id}", data={**fields_of(page), "tests": ids, **sent})
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+        with bound(alpha):
+            order = db.session.scalars(sa.select(LabOrder)).one()
+            items = db.session.scalars(sa.select(LabOrderItem.id).order_by(LabOrderItem.id)).all()
+            return SimpleNamespace(
+                **vars(seen) | {"visit_id": seen.id}, order=order.id, code=order.code, item=items[0], items=items
+            )
+
+    return make

@@ -28,7 +28,9 @@ from app.domain.laboratory.models import (
 from tests import factories
 
 
-def make_report(patient_id: UUID, doctor_id: UUID, values: dict[str, tuple[str, Flag]], **facts: Any) -> LabReport:
+def make_report(
+    patient_id: UUID, doctor_id: UUID, values: dict[str, tuple[str, Flag | None]], **facts: Any
+) -> LabReport:
     """Make a verified report of one test, `days_ago`; values by the analyte's code; further facts are the report's."""
     now = clock.now()
     at = now - timedelta(days=facts.pop("days_ago", 0))
@@ -68,8 +70,8 @@ def make_report(patient_id: UUID, doctor_id: UUID, values: dict[str, tuple[str, 
     report.status, report.is_current, report.verified_by, report.verified_at = (
         ReportStatus.VERIFIED, True, second.id, now,
     )  # fmt: skip
-    report.has_critical = any(flag.is_critical for flag in flags)
-    report.has_abnormal = any(flag is not Flag.NORMAL for flag in flags)
+    report.has_critical = any(flag is not None and flag.is_critical for flag in flags)
+    report.has_abnormal = any(flag not in (None, Flag.NORMAL) for flag in flags)
     for name, value in facts.items():
         setattr(report, name, value)
     item.status = ItemStatus.VERIFIED

@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.core import clock
+from app.core.db import db
+from app.domain.documents.models import Document
 from app.domain.laboratory.models import Flag
 from tests.integration.hospital.results_at_hand import make_report
 from tests.integration.hospital.test_documents import PDF, image, post
@@ -69,7 +72,6 @@ def test_a_technician_attaches_what_only_readers_of_results_see(
     potassium: Any, alpha: str, bound: Any, sign_in_staff: SignIn
 ) -> None:
     with bound(alpha):
-        from app.core.db import db
         from app.domain.laboratory.models import LabReport
 
         item = db.session.get_one(LabReport, potassium.reports[2]).item_id
@@ -92,9 +94,9 @@ def test_a_patient_reads_what_is_released_in_plain_words_and_nothing_else(
     case, doctor = visit(), None
     doctor = case.doctor.person["id"]
     with bound(alpha):
-        now = clock.now()
+        now = clock.now() - timedelta(days=1)  # released by the server's clock, too, whatever the hour
         released = make_report(case.patient_id, doctor, {"K": ("5.6", Flag.HIGH)}, released_at=now).id
-        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + timedelta(hours=1))
+        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + timedelta(days=3))
         kept = make_report(case.patient_id, doctor, {"NA": ("131", Flag.LOW)}).id
         hidden = (later.id, kept)
     patient, other = sign_in_patient(alpha, case.patient_id), sign_in_patient(alpha)
@@ -106,6 +108,29 @@ def test_a_patient_reads_what_is_released_in_plain_words_and_nothing_else(
     assert other.get(f"{OWN}/results/{released}").status_code == 404
 
 
+def test_a_patient_has_nothing_to_do_only_where_every_value_is_usual_and_nothing_else_is_said(
+    alpha: str, bound: Any, visit: Callable[..., Any], sign_in_patient: SignIn
+) -> None:
+    case, usual, now = visit(), ("4.4", Flag.NORMAL), clock.now() - timedelta(days=1)
+    nothing, ask = "không cần làm gì", "Hãy hỏi bác sĩ kết quả này"
+    with bound(alpha):
+        said: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+            (nothing, {"K": usual}, {}),
+            (ask, {"K": usual, "NA": ("139", None)}, {}),
+            (ask, {"K": ("72", None)}, {}),
+            (ask, {"K": usual}, {"findings": "tổn thương nghi u"}),
+            (ask, {"K": usual}, {"interpretation": "Staphylococcus aureus"}),
+        ]
+        doctor = case.doctor.person["id"]
+        made = [
+            make_report(case.patient_id, doctor, values, released_at=now, **words).id for _says, values, words in said
+        ]
+    patient = sign_in_patient(alpha, case.patient_id)
+    for (says, _values, _words), report in zip(said, made, strict=True):
+        page = patient.get(f"{OWN}/results/{report}").text
+        assert [words in page for words in (nothing, ask)] == [says == nothing, says == ask]
+
+
 def test_a_patient_reads_shared_documents_and_attachments_of_released_results_only(
     alpha: str, bound: Any, visit: Callable[..., Any], sign_in_patient: SignIn
 ) -> None:
@@ -115,6 +140,9 @@ def test_a_patient_reads_shared_documents_and_attachments_of_released_results_on
         post(case.doctor, new, content, "giay.pdf", f"{new}/new", title=title, kind="other", **facts).location[-36:]
         for content, title, facts in ((PDF, "Giấy chung", {"shared": "y"}), (image(), "Ghi chú riêng", {}))
     )
+    with bound(alpha):  # shared by the server's clock, too, whatever the hour
+        earlier = {"shared_at": clock.now() - timedelta(days=1)}
+        db.session.execute(sa.update(Document).where(Document.shared_at.is_not(None)).values(**earlier))
     patient = sign_in_patient(alpha, case.patient_id)
     assert "Giấy chung" in (listed := patient.get(f"{OWN}/documents").text)
     assert "Ghi chú riêng" not in listed

@@ -121,7 +121,7 @@ def test_of_two_who_verify_or_collect_at_once_one_does(
         assert len(db.session.scalars(sa.select(LabSpecimen)).all()) == 1
         report = laboratory.enter(db.session.get_one(LabOrderItem, item_id), K="4,1")
         report_id, version = report.id, report.version
-    done = _both(app, alpha, lambda: verify_report(laboratory.second, report_id, version))
+    done = _both(app, alpha, lambda: verify_report(laboratory.second, report_id, version, incomplete=True))
     assert sorted(map(str, done)) == sorted(map(str, ["done", NotThatFar]))
 
 
@@ -183,7 +183,7 @@ def test_a_correction_takes_the_place_of_what_was_verified(bound: Bound, alpha: 
         assert db.session.get_one(LabReport, wrong.id).is_current, (
             "the verified one stands until the new one is verified"
         )
-        verify_report(laboratory.second, right.id, right.version)
+        verify_report(laboratory.second, right.id, right.version, incomplete=True)
         db.session.expire_all()
         assert [db.session.get_one(LabReport, one.id).status for one in (wrong, right)] == [
             ReportStatus.CORRECTED,

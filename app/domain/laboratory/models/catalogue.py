@@ -91,6 +91,7 @@ class Analyte(Identified, Edited, Versioned, HospitalModel):
     decimals: Mapped[int] = mapped_column(default=1, server_default="1")
     choices: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), default=list, server_default="{}")
     normal_choices: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), default=list, server_default="{}")
+    critical_choices: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), default=list, server_default="{}")
     physical_low: Mapped[Decimal | None] = mapped_column(NUMBER)
     physical_high: Mapped[Decimal | None] = mapped_column(NUMBER)
     critical_low: Mapped[Decimal | None] = mapped_column(NUMBER)
@@ -104,9 +105,16 @@ class Analyte(Identified, Edited, Versioned, HospitalModel):
         sa.CheckConstraint("decimals BETWEEN 0 AND 6", name="decimals"),
         sa.CheckConstraint("physical_low < physical_high", name="physical_limits"),
         sa.CheckConstraint("critical_low < critical_high", name="critical_limits"),
-        sa.CheckConstraint("critical_low >= physical_low AND critical_high <= physical_high", name="limits_in_order"),
+        sa.CheckConstraint(
+            "critical_low >= physical_low AND critical_high <= physical_high"
+            " AND critical_low <= physical_high AND critical_high >= physical_low",
+            name="limits_in_order",
+        ),
         sa.CheckConstraint("(value_kind = 'choice') = (cardinality(choices) > 0)", name="choices"),
         sa.CheckConstraint("normal_choices <@ choices", name="normal_choices"),
+        sa.CheckConstraint(
+            "critical_choices <@ choices AND NOT critical_choices && normal_choices", name="critical_choices"
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Results: reports in versions that are frozen by verification, and the values in them.
 
-A report is a draft while its values are entered, then verified by somebody who entered none of them. A verified one is
+A report is a draft while its values are entered, then verified by somebody who wrote nothing in it. A verified one is
 never changed but corrected by a new version with a reason, and then called corrected. Exactly one version of an ordered
 test, the newest verified, is current. The database holds all of this by triggers and partial unique indexes.
 """
@@ -13,6 +13,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Edited, HospitalModel, Identified, Versioned
@@ -34,11 +35,12 @@ class Flag(enum.StrEnum):
     CRITICAL_LOW = "critical_low"
     CRITICAL_HIGH = "critical_high"
     ABNORMAL = "abnormal"
+    CRITICAL = "critical"
 
     @property
     def is_critical(self) -> bool:
         """Tell whether somebody must act on it now."""
-        return self in (Flag.CRITICAL_LOW, Flag.CRITICAL_HIGH)
+        return self in (Flag.CRITICAL_LOW, Flag.CRITICAL_HIGH, Flag.CRITICAL)
 
 
 class LabReport(Identified, Edited, Versioned, HospitalModel):
@@ -63,6 +65,15 @@ class LabReport(Identified, Edited, Versioned, HospitalModel):
     correction_reason: Mapped[str | None]
     entered_by: Mapped[UUID]
     entered_at: Mapped[datetime]
+    contributors: Mapped[list[UUID]] = mapped_column(
+        ARRAY(sa.Uuid), default=list, server_default="{}", doc="who ever changed anything in it: none of them verifies"
+    )
+    not_measured: Mapped[list[str]] = mapped_column(
+        ARRAY(sa.Text), default=list, server_default="{}", doc="names of what belongs to the test and has no value"
+    )
+    called_critical: Mapped[bool] = mapped_column(
+        default=False, server_default=sa.false(), doc="whoever entered it says that somebody must act on it now"
+    )
     verified_by: Mapped[UUID | None]
     verified_at: Mapped[datetime | None]
     has_critical: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
@@ -94,6 +105,7 @@ class LabReport(Identified, Edited, Versioned, HospitalModel):
             "(status = 'draft') = (verified_at IS NULL) AND (verified_at IS NULL) = (verified_by IS NULL)",
             name="verified_by_somebody",
         ),
+        sa.CheckConstraint("NOT called_critical OR has_critical", name="called_critical_is_critical"),
         sa.CheckConstraint("NOT is_current OR status = 'verified'", name="current_is_verified"),
         sa.CheckConstraint("(number = 1) = (parent_id IS NULL)", name="corrects_its_parent"),
         sa.CheckConstraint("(number = 1) = (correction_reason IS NULL)", name="corrected_for_a_reason"),
