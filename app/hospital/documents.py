@@ -34,6 +34,7 @@ from app.hospital.served_documents import serve_document, serve_page
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.uploads import takes_files
+from app.web.versions import read_version
 
 LAST_PAGE = 1000
 
@@ -172,7 +173,7 @@ def count_shown(shown: Any) -> int | None:
 
 
 def _number(typed: str | None) -> int:
-    return int(typed) if typed and typed.isdecimal() and len(typed) < 10 else 0
+    return read_version(typed) or 0
 
 
 def _show_new(patient_id: UUID, form: DocumentForm) -> Response:

@@ -16,6 +16,7 @@ from app.domain.patients.queries import PatientRow, open_patient
 from app.hospital import hospital
 from app.web.principals import current_actor
 from app.web.render import render, see_other
+from app.web.versions import read_version
 
 ACTION = "patient.merge"
 NOT_FOUND = _l("This hospital has no other patient with this code.")
@@ -35,10 +36,10 @@ def patients_merge(patient_id: UUID) -> Response:
 def patients_merge_confirm(patient_id: UUID) -> BaseResponse:
     """Close this registration and go on with the first one."""
     into = parse_id(request.form.get("into", ""))
-    version = request.form.get("version", "")
-    if into is None or not version.isdecimal():
+    version = read_version(request.form.get("version"))
+    if into is None or version is None:
         return _show(patient_id, None, error=True)
-    first = merge_patient(current_actor(), patient_id, int(version), into)
+    first = merge_patient(current_actor(), patient_id, version, into)
     flash(_("The registration is joined to this patient."), "success")
     return see_other(url_for("hospital.patients_show", patient_id=first.id))
 

@@ -28,6 +28,7 @@ from app.hospital.forms.schedules import HolidayForm, OpeningForm, read_date, re
 from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.templates import hospital_zone
+from app.web.versions import read_version
 
 declare_administration(
     "hospital.opening_index",
@@ -53,7 +54,8 @@ def opening_update() -> BaseResponse:
     if form.validate_on_submit():
         try:
             opens, closes = read_time(form.opens.data, "opens"), read_time(form.closes.data, "closes")
-            version = int(form.version.data) if (form.version.data or "").isdecimal() else -1
+            seen = read_version(form.version.data)
+            version = -1 if seen is None else seen
             change_opening_hours(current_actor(), OpeningHours(frozenset(form.weekdays.data), opens, closes, version))
         except (InvalidValue, Conflict) as error:
             form.add_error("opens", error)

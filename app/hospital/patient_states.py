@@ -26,6 +26,7 @@ from app.hospital import hospital
 from app.hospital.forms.emergency_access import VersionedForm
 from app.web.principals import current_actor
 from app.web.render import render, see_other
+from app.web.versions import read_version
 
 
 class DeathForm(VersionedForm):
@@ -101,8 +102,8 @@ def patient_states_reactivate(patient_id: UUID) -> BaseResponse:
 
 
 def _version() -> int:
-    written = request.form.get("version", "")
-    return int(written) if written.isdecimal() else -1
+    written = read_version(request.form.get("version"))
+    return -1 if written is None else written
 
 
 def _back(patient_id: UUID) -> BaseResponse:

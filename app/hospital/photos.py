@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import InvalidValue
 from app.core.i18n import _, _l
+from app.core.objects.interface import NoObject
 from app.core.permissions import requires
 from app.domain.files.keeping import read_content
 from app.domain.files.receiving import LARGEST_REQUEST, MOST_MB
@@ -70,7 +71,10 @@ def photos_show(patient_id: UUID) -> Response:
     photo = find_photo(patient_id)
     if photo is None:
         raise PatientNotFound
-    return serve_sent(f"{patient.code}.jpg", read_content(photo.sha256), photo.media_type)
+    try:
+        return serve_sent(f"{patient.code}.jpg", read_content(photo.sha256), photo.media_type)
+    except NoObject:  # its content is not in its place yet, or is lost
+        raise PatientNotFound from None
 
 
 def _show(patient_id: UUID, form: PhotoForm) -> Response:

@@ -11,6 +11,7 @@ from app.domain.access.models import LONGEST_REASON, SHORTEST_REASON, Verdict
 from app.domain.access.settings import RANGES
 from app.hospital.forms.vitals import WHOLE
 from app.web.forms import Form
+from app.web.versions import read_version
 
 VERDICT = {Verdict.JUSTIFIED: _l("Justified"), Verdict.NOT_JUSTIFIED: _l("Not justified")}
 TOO_SHORT = _l("Write why, in %(least)s to %(most)s characters.", least=SHORTEST_REASON, most=LONGEST_REASON)
@@ -33,7 +34,8 @@ class VersionedForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed; -1, which never exists, where somebody tampered with it."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else -1
+        seen = read_version(self.version.data)
+        return -1 if seen is None else seen
 
 
 class ReviewForm(VersionedForm):

@@ -36,6 +36,7 @@ from app.hospital.wording import ALLERGY_STATE, SEX
 from app.web.forms import Form
 from app.web.principals import current_actor
 from app.web.templates import hospital_zone
+from app.web.versions import read_version
 
 
 class AllergiesForm(Form):
@@ -63,7 +64,7 @@ class AllergiesForm(Form):
     @property
     def version_number(self) -> int:
         """The version that the page showed; 0, which never exists, where somebody tampered with it."""
-        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+        return read_version(self.version.data) or 0
 
     @property
     def began_with(self) -> dict[str, str]:
