@@ -12,6 +12,8 @@ from app.core import clock
 from app.core.errors import InvalidValue
 from app.core.i18n import _
 from app.core.permissions import requires
+from app.domain.documents.models import DocumentSubject
+from app.domain.documents.queries import list_attached
 from app.domain.identity.permissions import ENTER_RESULTS, ORDER_TESTS, VERIFY_RESULTS
 from app.domain.laboratory.entering import enter_results
 from app.domain.laboratory.errors import LabReportNotFound
@@ -76,6 +78,7 @@ def lab_results_check(ordered_test_id: UUID) -> Response:
         report=test.report,
         patient=patient,
         earlier=list_earlier_values(test),
+        attached=list_attached(DocumentSubject.LAB_ITEM, [ordered_test_id]),
         is_mine=current_actor().id in {test.report.entered_by, *(value.entered_by for value in test.values)},
         is_open=test.report.status is ReportStatus.DRAFT,
         lab=lab_words,

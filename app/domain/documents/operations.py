@@ -15,7 +15,7 @@ from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.documents.errors import SINCE, DocumentChanged, DocumentNotFound
 from app.domain.documents.models import Document, DocumentSubject, DocumentVersion
-from app.domain.documents.rules import ADDED_BY, Facts, check_note, check_title
+from app.domain.documents.rules import ADDED_BY, SEEN_BY, Facts, check_note, check_title
 from app.domain.files.models import File, FileLink
 from app.domain.files.receiving import Sent, receive_upload
 from app.domain.laboratory.models import LabOrderItem
@@ -97,11 +97,22 @@ def delete_document(actor: Actor, document_id: UUID, version: int, reason: str) 
     return document.patient_id
 
 
+def find_attached_to(document_id: UUID) -> UUID:
+    """Return the ordered test to which a document is attached; raises DocumentNotFound where it is none of a test's."""
+    query = sa.select(Document.subject_id).where(
+        Document.id == document_id, Document.subject_type == DocumentSubject.LAB_ITEM, Document.deleted_at.is_(None)
+    )
+    item_id = db.session.scalar(query)
+    if item_id is None:
+        raise DocumentNotFound
+    return item_id
+
+
 def _may_add(actor: Actor, patient_id: UUID, subject: DocumentSubject) -> Actor:
-    permission = ADDED_BY[subject]
-    if not actor.may(permission.code):
+    """Ask for both rights: nobody adds to, shares or deletes what they may not see."""
+    if not (actor.may(SEEN_BY[subject].code) and actor.may(ADDED_BY[subject].code)):
         raise Forbidden
-    return authorise(actor, patient_id, permission)
+    return authorise(actor, patient_id, ADDED_BY[subject])
 
 
 def _check_subject(patient_id: UUID, subject: DocumentSubject, subject_id: UUID | None) -> None:

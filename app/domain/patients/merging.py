@@ -20,6 +20,7 @@ from app.core.db import db
 from app.core.errors import Conflict, InvalidValue
 from app.core.i18n import _l
 from app.domain.access.reach import authorise
+from app.domain.audit.operations import record_access
 from app.domain.identity.models import PatientUser, StaffUser
 from app.domain.identity.permissions import MERGE_PATIENTS
 from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
@@ -111,8 +112,11 @@ def part_patient(actor: Actor, patient_id: UUID, from_id: UUID) -> Patient:
     return second
 
 
-def list_joined(patient_id: UUID) -> list[Any]:
-    """Return the registrations that lead to a patient: patient_id, code, full_name, born_on, merged_at, by, rows."""
+def list_joined(actor: Actor, patient_id: UUID) -> list[Any]:
+    """Return the registrations that lead to a patient, and write down that they were seen.
+
+    Rows have patient_id, code, full_name, born_on, merged_at, by, rows.
+    """
     rows = sa.select(sa.func.count()).select_from(PatientMergeMove)
     rows = rows.where(PatientMergeMove.patient_id == PatientMerge.patient_id)
     query = (
@@ -126,7 +130,10 @@ def list_joined(patient_id: UUID) -> list[Any]:
         .order_by(PatientMerge.merged_at.desc())
         .limit(50)
     )  # fmt: skip
-    return list(db.session.execute(query).all())
+    found = list(db.session.execute(query).all())
+    seen = [row.patient_id for row in found]
+    record_access(actor, "patient.merge", subject_type="patient", subject_id=patient_id, patient_ids=seen)
+    return found
 
 
 def find_by_code(code: str) -> UUID | None:

@@ -22,7 +22,7 @@ from app.core.formats.phones import parse_phone
 from app.core.i18n import _l
 from app.domain.access.fields import PHONE, may_read
 from app.domain.access.reach import authorise, within_reach
-from app.domain.audit.operations import record_change
+from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.permissions import REGISTER_PATIENTS, VIEW_PATIENTS
 from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import Confidentiality, Patient, PatientRelation, RelationKind
@@ -55,7 +55,7 @@ def needs_guardian(born_on: date, today: date) -> bool:
 
 
 def list_relations(actor: Actor, patient_id: UUID) -> list[Any]:
-    """Return who belongs to a patient, guardians first.
+    """Return who belongs to a patient, guardians first, and write down which other patients were seen so.
 
     Rows have id, version, kind, is_guardian, full_name, phone, related_id, code. Of a confidential patient out of the
     reader's reach it only says that there is somebody.
@@ -80,7 +80,10 @@ def list_relations(actor: Actor, patient_id: UUID) -> list[Any]:
         .order_by(PatientRelation.is_guardian.desc(), PatientRelation.created_at, PatientRelation.id)
         .limit(MOST)
     )
-    return list(db.session.execute(query).all())
+    rows = list(db.session.execute(query).all())
+    seen = [row.related_id for row in rows if row.related_id is not None]
+    record_access(actor, "patient.relations", subject_type="patient", subject_id=patient_id, patient_ids=seen)
+    return rows
 
 
 def has_guardian(patient_id: UUID) -> bool:

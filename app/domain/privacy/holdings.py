@@ -41,6 +41,16 @@ BY_ACCOUNT = "patient_user_id IN (SELECT id FROM patient_users WHERE patient_id 
 SECRET = "secret with which the account is opened; of no use to a reader, of much to a thief"  # noqa: S105
 LOGS = "ids only; the log stays provable, and says nothing once the patient is nobody"
 RELEASED = "is_current AND released_at <= now()"  # as the patient sees results in the portal
+# As the patient sees what belongs to a result in the portal; of the rest everything that was not taken back as wrong.
+DOCUMENTS = (
+    "deleted_at IS NULL AND (subject_type <> 'lab_item' OR vien_is_shared(NULL, subject_type, subject_id, created_at))"
+)
+VERSIONS = (
+    "EXISTS (SELECT 1 FROM documents d WHERE d.id = document_versions.document_id AND d.deleted_at IS NULL AND "
+    "(d.subject_type <> 'lab_item' "
+    "OR vien_is_shared(NULL, d.subject_type, d.subject_id, document_versions.created_at)))"
+)
+LINKED = f"subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions WHERE {VERSIONS})"  # noqa: S608
 STAFF = frozenset({"created_by", "updated_by", "version"})
 
 HOLDINGS: tuple[Holding, ...] = (
@@ -155,9 +165,18 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("patient_consents", _l("Consents"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"sequence"})),
     Holding("data_requests", _l("Requests about data"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
     Holding("own_exports", _l("Copies of the data"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"error"})),
-    Holding("documents", _l("Documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF | {"deleted_by"}),
-    Holding("document_versions", _l("Versions of documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
-    Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"})),
+    Holding(
+        "documents",
+        _l("Documents"),
+        BY_PATIENT,
+        OnErasure.DELETED,
+        hidden=STAFF | {"deleted_at", "deleted_by", "delete_reason"},
+        shown=DOCUMENTS,
+    ),
+    Holding(
+        "document_versions", _l("Versions of documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF, shown=VERSIONS
+    ),
+    Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"}), shown=LINKED),
     Holding(
         "legal_holds",
         _l("Legal holds"),

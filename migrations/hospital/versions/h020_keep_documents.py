@@ -8,12 +8,13 @@ branch_labels = None
 depends_on = None
 
 BY_PATIENT = "patient_id = vien_current_patient()"
-# A patient reads what the hospital shares, and what belongs to a result from when the result is released.
+# A patient reads what the hospital shares, and of a released result what was there when somebody verified it.
 OWN = {
-    "documents": f"{BY_PATIENT} AND deleted_at IS NULL AND vien_is_shared(shared_at, subject_type, subject_id)",
-    "document_versions": f"{BY_PATIENT} AND document_id IN (SELECT id FROM documents)",  # noqa: S608
+    "documents": f"{BY_PATIENT} AND deleted_at IS NULL AND vien_is_shared(shared_at, subject_type, subject_id, created_at)",
+    "document_versions": f"{BY_PATIENT} AND EXISTS (SELECT 1 FROM documents d WHERE d.id = document_id "  # noqa: S608
+    "AND vien_is_shared(d.shared_at, d.subject_type, d.subject_id, document_versions.created_at))",
 }
-OWN_LINKS = f"{BY_PATIENT} AND (subject_type <> 'document' OR subject_id IN (SELECT id FROM documents))"  # noqa: S608
+OWN_LINKS = f"{BY_PATIENT} AND (subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions))"  # noqa: S608
 
 TABLES = """
 CREATE TABLE documents (
@@ -67,12 +68,12 @@ CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
 # A version stays as it was added, and what was deleted stays deleted. With the patient both go: their content is
 # destroyed, so that nothing of them could be read.
 FUNCTIONS = """
-CREATE FUNCTION vien_is_shared(shared timestamptz, subject text, subject_id uuid) RETURNS boolean
+CREATE FUNCTION vien_is_shared(shared timestamptz, subject text, subject_id uuid, added timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF subject = 'lab_item' THEN
         RETURN EXISTS (SELECT 1 FROM lab_reports r WHERE r.item_id = subject_id
-                       AND r.is_current AND r.released_at <= now());
+                       AND r.is_current AND r.released_at <= now() AND added <= r.verified_at);
     END IF;
     RETURN coalesce(shared <= now(), false);
 END $$;
@@ -141,5 +142,5 @@ def downgrade() -> None:
     DROP TRIGGER erase_documents ON patients;
     DROP TABLE document_versions, documents;
     DROP FUNCTION vien_erase_documents(), vien_freeze_document_version(), vien_freeze_document(),
-        vien_is_shared(timestamptz, text, uuid);
+        vien_is_shared(timestamptz, text, uuid, timestamptz);
     """)
