@@ -48,6 +48,20 @@ class BothAtOnce(Conflict):
     remedy = _l("Cancel one of the two visits, then join them.")
 
 
+class NotAlike(Conflict):
+    title = _l("The two are not alike yet")
+    default_message = _l(
+        "They differ in how confidential they are, or in whether and when the patient died. Joined, that would be lost."
+    )
+    remedy = _l("Make both registrations alike first, then join them.")
+
+
+class ErasureDecided(Conflict):
+    title = _l("This registration is about to be erased")
+    default_message = _l("Its erasure is proposed or decided, so nothing can be joined to it.")
+    remedy = _l("Wait until the erasure is performed or refused.")
+
+
 class NotJoined(Conflict):
     title = _l("These are not joined")
     default_message = _l("Somebody has parted these registrations already.")
@@ -56,7 +70,8 @@ class NotJoined(Conflict):
 def merge_patient(actor: Actor, patient_id: UUID, version: int, into_id: UUID) -> Patient:
     """Close a second registration and move what hangs on it to the patient; return whom it leads to.
 
-    Raises PatientNotFound, InvalidValue for itself, StalePatient, SomethingHangsOn or BothAtOnce.
+    Raises PatientNotFound, InvalidValue for itself, StalePatient, SomethingHangsOn, ErasureDecided, NotAlike or
+    BothAtOnce.
     """
     needs_revision(SINCE)
     if patient_id == into_id:
@@ -66,6 +81,10 @@ def merge_patient(actor: Actor, patient_id: UUID, version: int, into_id: UUID) -
     if second.version != version:
         raise StalePatient(read_patient(actor, patient_id).patient)
     _check_nothing_stays(patient_id)
+    if _is_to_be_erased(into_id):
+        raise ErasureDecided
+    if (second.confidentiality, second.deceased_on) != (first.confidentiality, first.deceased_on):
+        raise NotAlike
     second.deleted_at = clock.now()
     touch(actor, second)
     db.session.add(
@@ -171,12 +190,15 @@ def _check_nothing_stays(patient_id: UUID) -> None:
     stays = (
         sa.exists().where(PatientUser.patient_id == patient_id),
         sa.exists().where(LegalHold.patient_id == patient_id, LegalHold.released_at.is_(None)),
-        sa.exists().where(
-            Erasure.patient_id == patient_id, Erasure.state.in_((ErasureState.PROPOSED, ErasureState.APPROVED))
-        ),
     )
-    if any(db.session.execute(sa.select(*stays)).one()):
+    if any(db.session.execute(sa.select(*stays)).one()) or _is_to_be_erased(patient_id):
         raise SomethingHangsOn
+
+
+def _is_to_be_erased(patient_id: UUID) -> bool:
+    waiting = (ErasureState.PROPOSED, ErasureState.APPROVED)
+    query = sa.select(Erasure.id).where(Erasure.patient_id == patient_id, Erasure.state.in_(waiting))
+    return db.session.scalar(query.limit(1)) is not None
 
 
 def _reopen(second: Patient) -> None:

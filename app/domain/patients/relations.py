@@ -34,7 +34,7 @@ MOST = 20
 
 class RelatedAlready(Conflict):
     title = _l("Already written down")
-    default_message = _l("This patient already stands among the relatives.")
+    default_message = _l("This person already stands among the relatives.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def add_relation(actor: Actor, patient_id: UUID, relative: Relative) -> PatientR
         with db.session.begin_nested():
             db.session.add(row)
     except IntegrityError as error:
-        if "uq_patient_relations_once" not in str(error.orig):
+        if "uq_patient_relations_" not in str(error.orig):
             raise
         raise RelatedAlready from None
     _record(actor, "patient.relation_add", row)

@@ -61,6 +61,8 @@ CREATE TABLE document_versions (
     CONSTRAINT uq_document_versions_document_id_number UNIQUE (document_id, number),
     CONSTRAINT ck_document_versions_number_counts_from_one CHECK (number > 0)
 );
+ALTER TABLE files ADD COLUMN destroyed_at TIMESTAMP WITH TIME ZONE;
+CREATE INDEX ix_files_to_destroy ON files (id) WHERE deleted_at IS NOT NULL AND destroyed_at IS NULL;
 CREATE INDEX ix_document_versions_patient_id ON document_versions (patient_id);
 CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
 """
@@ -116,6 +118,29 @@ BEGIN
 END $$;
 CREATE TRIGGER erase_documents AFTER UPDATE OF erased_at ON patients FOR EACH ROW
     WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION vien_erase_documents();
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON documents
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON patient_conditions
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+
+-- What belongs to a record or to a result goes with it when its time is over; the content is destroyed afterwards.
+CREATE FUNCTION vien_purge_documents() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    gone uuid := (to_jsonb(OLD) ->> CASE TG_ARGV[0] WHEN 'record' THEN 'series_id' ELSE 'id' END)::uuid;
+    papers uuid[];
+BEGIN
+    IF NOT vien_may_erase(TG_RELID) THEN RETURN OLD; END IF;
+    IF TG_ARGV[0] = 'record' AND EXISTS (SELECT 1 FROM medical_records WHERE series_id = gone) THEN RETURN OLD; END IF;
+    papers := ARRAY(SELECT id FROM documents WHERE subject_type = TG_ARGV[0] AND subject_id = gone);
+    UPDATE files SET name = '—', deleted_at = coalesce(deleted_at, now())
+        WHERE id IN (SELECT file_id FROM document_versions WHERE document_id = ANY (papers));
+    DELETE FROM file_links WHERE subject_type = 'document' AND subject_id = ANY (papers);
+    DELETE FROM document_versions WHERE document_id = ANY (papers);
+    DELETE FROM documents WHERE id = ANY (papers);
+    RETURN OLD;
+END $$;
+CREATE TRIGGER purge_documents AFTER DELETE ON medical_records
+    FOR EACH ROW EXECUTE FUNCTION vien_purge_documents('record');
 """
 
 GRANTS = """
@@ -140,7 +165,10 @@ def downgrade() -> None:
     op.execute(f"ALTER POLICY ones_own ON file_links USING ({BY_PATIENT}) WITH CHECK ({BY_PATIENT})")
     op.execute("""
     DROP TRIGGER erase_documents ON patients;
+    DROP TRIGGER purge_documents ON medical_records;
+    DROP TRIGGER refuse_when_closed ON patient_conditions;
+    ALTER TABLE files DROP COLUMN destroyed_at;
     DROP TABLE document_versions, documents;
-    DROP FUNCTION vien_erase_documents(), vien_freeze_document_version(), vien_freeze_document(),
+    DROP FUNCTION vien_purge_documents(), vien_erase_documents(), vien_freeze_document_version(), vien_freeze_document(),
         vien_is_shared(timestamptz, text, uuid, timestamptz);
     """)
