@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from io import BytesIO
 from uuid import UUID
@@ -36,7 +37,7 @@ def build_documents_of_patient(make_id: MakeId, patient_id: UUID, doctor_id: UUI
     )
     document = Document(
         id=make_id(DOCUMENT), patient_id=patient_id, kind=DocumentKind.REFERRAL, title=f"Giấy {word}",
-        shared_at=clock.now(), created_by=doctor_id,
+        shared_at=clock.now() - timedelta(days=1), created_by=doctor_id,
     )  # fmt: skip
     db.session.add_all([file, document])
     db.session.flush()

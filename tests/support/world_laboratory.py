@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -72,7 +73,7 @@ def build_laboratory_of_patient(make_id: MakeId, patient_id: UUID, visit_id: UUI
     done = _report(make_id(REPORT), make_id(VERIFIED), of, doctor_id, ("CRE", Decimal(700), Flag.CRITICAL_HIGH), word)
     done.has_critical = True
     done.status, done.is_current, done.verified_at = ReportStatus.VERIFIED, True, clock.now()
-    done.verified_by, done.released_at = make_id(REPORT), clock.now()
+    done.verified_by, done.released_at = make_id(REPORT), clock.now() - timedelta(days=1)
     db.session.flush()
 
 

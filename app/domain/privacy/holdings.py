@@ -50,7 +50,7 @@ VERSIONS = (
     "(d.subject_type <> 'lab_item' "
     "OR vien_is_shared(NULL, d.subject_type, d.subject_id, document_versions.created_at)))"
 )
-LINKED = f"subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions WHERE {VERSIONS})"  # noqa: S608
+LINKED = f"subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions WHERE {VERSIONS})"  # noqa: S608 # nosec B608
 STAFF = frozenset({"created_by", "updated_by", "version"})
 
 HOLDINGS: tuple[Holding, ...] = (
@@ -100,7 +100,7 @@ HOLDINGS: tuple[Holding, ...] = (
         BY_PATIENT,
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
-        shown=f"report_id IN (SELECT id FROM lab_reports WHERE {RELEASED})",  # noqa: S608
+        shown=f"report_id IN (SELECT id FROM lab_reports WHERE {RELEASED})",  # noqa: S608 # nosec B608
     ),
     Holding(
         "prescription_overrides",

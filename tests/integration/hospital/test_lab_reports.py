@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ from tests.support.queries import count_queries
 HOME = "/h/alpha/hospital"
 OWN = "/h/alpha/patient"
 SignIn = Callable[..., CheckingClient]
+DAY = timedelta(days=1)  # the database has a clock of its own, which nobody holds
 
 
 @pytest.fixture
@@ -97,8 +99,8 @@ def test_a_patient_reads_what_is_released_in_plain_words_and_nothing_else(
     doctor = case.doctor.person["id"]
     with bound(alpha):
         now = clock.now()
-        released = make_report(case.patient_id, doctor, {"K": ("5.6", Flag.HIGH)}, released_at=now).id
-        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + timedelta(hours=1))
+        released = make_report(case.patient_id, doctor, {"K": ("5.6", Flag.HIGH)}, released_at=now - DAY).id
+        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + DAY)
         kept = make_report(case.patient_id, doctor, {"NA": ("131", Flag.LOW)}).id
         hidden = (later.id, kept)
     patient, other = sign_in_patient(alpha, case.patient_id), sign_in_patient(alpha)
@@ -119,6 +121,8 @@ def test_a_patient_reads_shared_documents_and_attachments_of_released_results_on
         post(case.doctor, new, content, "giay.pdf", f"{new}/new", title=title, kind="other", **facts).location[-36:]
         for content, title, facts in ((PDF, "Giấy chung", {"shared": "y"}), (image(), "Ghi chú riêng", {}))
     )
+    with bound(alpha):
+        db.session.get_one(Document, UUID(shared)).shared_at = clock.now() - DAY
     patient = sign_in_patient(alpha, case.patient_id)
     assert "Giấy chung" in (listed := patient.get(f"{OWN}/documents").text)
     assert "Ghi chú riêng" not in listed
@@ -135,7 +139,9 @@ def test_a_patient_sees_of_a_released_result_only_what_was_there_when_it_was_ver
 ) -> None:
     case, now = visit(), clock.now()
     with bound(alpha):
-        report = make_report(case.patient_id, case.doctor.person["id"], {"K": ("5.6", Flag.HIGH)}, released_at=now)
+        report = make_report(
+            case.patient_id, case.doctor.person["id"], {"K": ("5.6", Flag.HIGH)}, released_at=now - DAY
+        )
         item, report_id = report.item_id, report.id
         early, late = now - timedelta(minutes=5), now + timedelta(minutes=5)
         seen = keep(case.patient_id, "phim da xac nhan", early, item)
