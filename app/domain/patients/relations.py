@@ -30,6 +30,7 @@ from app.domain.patients.rules import check_full_name
 
 GUARDIAN_UNDER = 16
 MOST = 20
+MOST_LISTED = 200  # of somebody who was registered several times more stand there than one may write down
 
 
 class RelatedAlready(Conflict):
@@ -78,7 +79,7 @@ def list_relations(actor: Actor, patient_id: UUID) -> list[Any]:
         .outerjoin(other, other.id == PatientRelation.related_id)
         .where(PatientRelation.patient_id == patient_id, PatientRelation.deleted_at.is_(None))
         .order_by(PatientRelation.is_guardian.desc(), PatientRelation.created_at, PatientRelation.id)
-        .limit(MOST)
+        .limit(MOST_LISTED)
     )
     rows = list(db.session.execute(query).all())
     seen = [row.related_id for row in rows if row.related_id is not None]
