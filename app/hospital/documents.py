@@ -18,6 +18,7 @@ from app.core.ids import parse_id
 from app.core.objects.interface import NoObject
 from app.core.pdf_pages import CannotDraw, count_pages
 from app.core.permissions import requires
+from app.domain.documents.errors import DocumentNotFound
 from app.domain.documents.models import DocumentKind, DocumentSubject
 from app.domain.documents.operations import add_document, add_version, delete_document, share_document
 from app.domain.documents.queries import list_attached, open_document, open_documents
@@ -73,7 +74,7 @@ def documents_new(patient_id: UUID) -> Response:
 @takes_files(LARGEST_REQUEST)
 def documents_create(patient_id: UUID) -> BaseResponse:
     """Keep the file as a document of the patient's, or of one of the patient's records."""
-    form, record = DocumentForm(), parse_id(request.args.get("record", ""))
+    form, record = DocumentForm(), _record()
     if not form.validate_on_submit():
         return _show_new(patient_id, form)
     subject = DocumentSubject.RECORD if record else DocumentSubject.PATIENT
@@ -172,16 +173,24 @@ def count_shown(shown: Any) -> int | None:
         return None
 
 
+def _record() -> UUID | None:
+    """Return the record that the address names, None where it names none; raises DocumentNotFound for garbage."""
+    named = request.args.get("record", "")
+    record = parse_id(named)
+    if named and record is None:
+        raise DocumentNotFound
+    return record
+
+
 def _number(typed: str | None) -> int:
     return read_version(typed) or 0
 
 
 def _show_new(patient_id: UUID, form: DocumentForm) -> Response:
     patient = open_patient(current_actor(), patient_id, "document.list", VIEW_DOCUMENTS)
-    record = parse_id(request.args.get("record", ""))
     failed = bool(form.errors)
     return render(
-        "hospital/documents/new.html", form=form, patient=patient, record=record, most_mb=MOST_MB, has_errors=failed,
+        "hospital/documents/new.html", form=form, patient=patient, record=_record(), most_mb=MOST_MB, has_errors=failed,
         status=422 if failed else 200,
     )  # fmt: skip
 

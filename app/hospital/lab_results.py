@@ -13,6 +13,8 @@ from app.core.errors import InvalidValue
 from app.core.i18n import _
 from app.core.permissions import requires
 from app.domain.audit.operations import record_access
+from app.domain.documents.models import DocumentSubject
+from app.domain.documents.queries import list_attached
 from app.domain.identity.permissions import ENTER_RESULTS, ORDER_TESTS, VERIFY_RESULTS
 from app.domain.laboratory.entering import enter_results
 from app.domain.laboratory.errors import LabReportNotFound, NotAllMeasured
@@ -148,6 +150,7 @@ def _show_check(ordered_test_id: UUID, form: VerifyForm) -> Response:
         patient=patient,
         # Of whom only what is measured may be seen, what was measured before may not.
         earlier={} if ground.is_desk_only else list_earlier_values(test),
+        attached=list_attached(DocumentSubject.LAB_ITEM, [ordered_test_id]),
         form=form,
         is_mine=current_actor().id in wrote,
         is_open=test.report.status is ReportStatus.DRAFT,

@@ -70,7 +70,7 @@ def _show(patient_id: UUID, into: PatientRow | None, *, error: bool) -> Response
         has_errors=error,
         patient=open_patient(current_actor(), patient_id, ACTION, MERGE_PATIENTS),
         into=into,
-        joined=list_joined(patient_id),
+        joined=list_joined(current_actor(), patient_id),
         written=request.args.get("into", ""),
         error=NOT_FOUND if error else None,
     )

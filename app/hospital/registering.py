@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 from flask import Response, flash, request, url_for
@@ -17,7 +18,14 @@ from app.domain.identity.permissions import REGISTER_PATIENTS
 from app.domain.patients.duplicates import Reason, Similar, find_similar
 from app.domain.patients.errors import DuplicateCccd, StalePatient
 from app.domain.patients.form_rules import RulesBroken
-from app.domain.patients.operations import register_patient, update_patient
+from app.domain.patients.models import Patient
+from app.domain.patients.operations import (
+    JUST_NOW,
+    find_just_registered,
+    hold_registering,
+    register_patient,
+    update_patient,
+)
 from app.domain.patients.queries import PatientRow, open_patient
 from app.domain.patients.rules import PatientDetails, check_details
 from app.domain.patients.scanning import read_card
@@ -29,6 +37,7 @@ from app.web.principals import current_actor
 from app.web.render import render, see_other
 from app.web.templates import hospital_zone
 
+AGAIN = timedelta(seconds=5)  # between two clicks, not between two people
 REASONS: dict[Reason, Text] = {
     Reason.CCCD: _l("Same CCCD number"),
     Reason.BHYT: _l("Same insurance number"),
@@ -66,11 +75,12 @@ def patients_create() -> BaseResponse:
         return _read_card(form)
     if not form.validate_on_submit():
         return _show_form(form)
-    similar = [] if form.is_somebody_else else find_similar(current_actor(), form.told())
-    if any(one.is_sure and Reason.CCCD not in one.reasons for one in similar):
-        return _show_form(form, similar=similar, asks=True)
     try:
-        patient = register_patient(current_actor(), form.details())
+        patient = _sent_twice(form)
+        similar = [] if patient or form.is_somebody_else else find_similar(current_actor(), form.told())
+        if any(one.is_sure and Reason.CCCD not in one.reasons for one in similar):
+            return _show_form(form, similar=similar, asks=True)
+        patient = patient or register_patient(current_actor(), form.details())
     except DuplicateCccd as error:
         return _show_form(form, duplicate=error)
     except InvalidValue as error:
@@ -111,6 +121,16 @@ def patients_update(patient_id: UUID) -> BaseResponse:
         return _show_conflict(form, patient_id, error.theirs)
     flash(_("The patient's data are saved."), "success")
     return see_other(url_for("hospital.patients_show", patient_id=patient_id))
+
+
+def _sent_twice(form: PatientForm) -> Patient | None:
+    """Return the patient whom this very form has made already; whoever sends it at the same time waits here.
+
+    Of twins, who are alike in all that is known of them, the second is confirmed as somebody else: that takes longer.
+    """
+    hold_registering(form.told())
+    within = AGAIN if form.is_somebody_else else JUST_NOW
+    return find_just_registered(current_actor(), form.details(), within)
 
 
 def _read_card(form: PatientForm, patient: PatientRow | None = None) -> Response:

@@ -1,10 +1,11 @@
-"""Data protection by itself: copies are made and end, erasures are performed, overdue requests are reported."""
+"""Data protection by itself: copies are made and end, erasures are performed, what nothing refers to is destroyed."""
 
 from __future__ import annotations
 
 from app.core.actor import system_actor
 from app.core.queue import job
 from app.core.unit_of_work import unit_of_work
+from app.domain.files.keeping import destroy_left_files
 from app.domain.privacy.erasing import JOB as ERASE
 from app.domain.privacy.exports import JOB, end_old_exports, have_exports_due, make_due_exports
 from app.domain.privacy.performing import have_erasures_due, perform_due_erasures
@@ -42,6 +43,14 @@ def perform_erasures() -> None:
 def perform_purges() -> None:
     """Delete what a person has confirmed, and certify it."""
     perform_due_purges()
+    destroy_left_files()
+
+
+@every(seconds=86_400)
+@job("destroy_left_files", queue="long", for_hospital=True, timeout_seconds=3600, once_within=3600)
+def destroy_left() -> None:
+    """Destroy the content of files that were taken away, and files that never came to belong to anything."""
+    destroy_left_files()
 
 
 @every(seconds=7 * 86_400)

@@ -27,6 +27,7 @@ from app.core.errors import (
 )
 from app.core.i18n import _, _l
 from app.core.logging import get_logger
+from app.domain.patients.errors import RegistrationClosed
 from app.tenancy.binding import find_bound_hospital
 from app.tenancy.errors import HospitalSuspended, HospitalUnavailable, RegistryUnavailable, WrongDatabase
 from app.tenancy.registry import HospitalEntry
@@ -195,10 +196,18 @@ def _database(error: Exception) -> Response:
     if isinstance(error, DataError):
         log.warning("a value that no column takes", path=request.path, error=_first_line(error))
         return show(BadRequest())
+    if _constraint(error) in ("patient_is_not_closed", "patient_is_not_erased"):
+        return show(RegistrationClosed())
     if not _is_unreachable(error):
         return _unexpected(error)
     log.error("database unreachable", error=_first_line(error))
     return show(HospitalUnavailable() if find_bound_hospital() else RegistryUnavailable())
+
+
+def _constraint(error: Exception) -> str | None:
+    """Return the name of what a statement broke, where it broke a rule of the database."""
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    return getattr(diagnosis, "constraint_name", None)
 
 
 def _is_unreachable(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.errors import Forbidden, NotFound, StaleVersion
+from app.core.permissions import Permission
 from app.domain.access.reach import authorise
 from app.domain.appointments import queries, rules
 from app.domain.appointments.booking_turns import Wanted, explain_collision, grant_place, wait_for_turns
@@ -113,12 +114,19 @@ def record_booking(actor: Actor, appointment: Appointment) -> None:
 
 
 def cancel_appointment(
-    actor: Actor, appointment_id: UUID, reason: str | None, version: int, *, patient_id: UUID | None = None
+    actor: Actor,
+    appointment_id: UUID,
+    reason: str | None,
+    version: int,
+    *,
+    patient_id: UUID | None = None,
+    because: Permission = BOOK_FOR_PATIENTS,
 ) -> Appointment:
     """Cancel a visit that has not begun; a patient names themselves by `patient_id` and reaches their own only.
 
-    Raises NotFound, StaleVersion when it was changed since it was read, or NotCancellable. Cancelling again what is
-    cancelled changes nothing.
+    `because` is the right by which it is done, where it follows from something else than a wish to cancel. Raises
+    NotFound, StaleVersion when it was changed since it was read, or NotCancellable. Cancelling again what is cancelled
+    changes nothing.
     """
     if actor.kind is ActorKind.PATIENT and patient_id is None:
         raise ValueError("a patient cancels only as themselves: patient_id is needed")
@@ -129,7 +137,7 @@ def cancel_appointment(
     appointment = db.session.scalar(query.execution_options(populate_existing=True))
     if appointment is None:
         raise NotFound
-    actor = authorise(actor, appointment.patient_id, BOOK_FOR_PATIENTS)
+    actor = authorise(actor, appointment.patient_id, because)
     if appointment.status is AppointmentStatus.CANCELLED:
         return appointment
     rules.check_cancellable(appointment.status, appointment.starts_at, now=clock.now())

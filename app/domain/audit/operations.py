@@ -14,6 +14,7 @@ from app.core.access_mode import is_read_only
 from app.core.actor import Actor
 from app.core.db import db
 from app.core.ids import new_id
+from app.core.row_scope import current_row_scope
 from app.domain.audit.models import AccessEntry, AuditEntry, OutboxEvent
 from app.tenancy.waking import wake_relay_after_commit
 
@@ -41,6 +42,7 @@ _ACCESS_SQL = (
     f" VALUES ({', '.join(f'%(a_{name})s' for name in _WHO)}, %(a_patient_ids)s::uuid[])"
 )
 _TO_THE_HOSPITAL: dict[str, Any] = {"mapper": AuditEntry}
+_LOOKS = "looks_to_keep"
 
 
 def record_change(
@@ -99,6 +101,29 @@ def _write_access(values: dict[str, Any]) -> None:
 
     SQLAlchemy takes twice as long to find its own compiled statement again as this takes altogether.
     """
+    unit = db.session()
+    if not is_read_only() or current_row_scope() is not None:
+        unit.info.setdefault(_LOOKS, []).append(values)
+    _insert_look(values)
+
+
+def keep_looks() -> None:
+    """Write down again, after a rollback, what was looked at before it: the answer still shows it to somebody."""
+    looks: list[dict[str, Any]] = db.session().info.pop(_LOOKS, [])
+    for values in looks:
+        _insert_look(values)
+    if looks:
+        db.session.commit()
+
+
+@sa.event.listens_for(db.session.session_factory, "after_commit")
+def _forget_looks(session: Session) -> None:
+    """What is committed is kept; a released savepoint tells of itself here, too, and keeps nothing yet."""
+    if not session.in_nested_transaction():
+        session.info.pop(_LOOKS, None)
+
+
+def _insert_look(values: dict[str, Any]) -> None:
     if is_read_only():
         connection = db.session.connection(bind_arguments=_TO_THE_HOSPITAL)
         connection.exec_driver_sql(_ACCESS_SQL, values)

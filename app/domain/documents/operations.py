@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,9 +16,10 @@ from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.documents.errors import SINCE, DocumentChanged, DocumentNotFound
 from app.domain.documents.models import Document, DocumentSubject, DocumentVersion
-from app.domain.documents.rules import ADDED_BY, Facts, check_note, check_title
+from app.domain.documents.rules import ADDED_BY, SEEN_BY, Facts, check_note, check_title
+from app.domain.files.keeping import drop_file
 from app.domain.files.models import File, FileLink
-from app.domain.files.receiving import Sent, receive_upload
+from app.domain.files.receiving import Sent, received
 from app.domain.laboratory.models import LabOrderItem
 from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import Patient
@@ -25,6 +27,7 @@ from app.domain.records.models import MedicalRecord
 from app.tenancy.binding import needs_revision
 
 LINKED_AS = "document"
+JUST_NOW = timedelta(minutes=1)
 
 
 def add_document(
@@ -45,15 +48,20 @@ def add_document(
     actor = _may_add(actor, patient_id, subject)
     _check_subject(patient_id, subject, subject_id)
     title, note = check_title(facts.title), check_note(facts.note)
-    file = receive_upload(actor, sent)
-    document = Document(
-        patient_id=patient_id, kind=facts.kind, title=title, subject_type=subject, subject_id=subject_id,
-        shared_at=clock.now() if facts.is_shared else None, created_by=actor.id, updated_by=actor.id,
-    )  # fmt: skip
-    db.session.add(document)
-    db.session.flush()
-    _add_file(actor, document, file, 1, note)
-    _record(actor, "document.add", document, kind=facts.kind.value, subject=subject.value, shared=facts.is_shared)
+    with received(actor, sent) as file:
+        _check_subject(patient_id, subject, subject_id, hold=True)  # it may have been joined to another meanwhile
+        twice = _find_just_added(actor, patient_id, subject_id, title, file)
+        if twice is not None:
+            drop_file(file.id)
+            return twice
+        document = Document(
+            patient_id=patient_id, kind=facts.kind, title=title, subject_type=subject, subject_id=subject_id,
+            shared_at=clock.now() if facts.is_shared else None, created_by=actor.id, updated_by=actor.id,
+        )  # fmt: skip
+        db.session.add(document)
+        db.session.flush()
+        _add_file(actor, document, file, 1, note)
+        _record(actor, "document.add", document, kind=facts.kind.value, subject=subject.value, shared=facts.is_shared)
     return document
 
 
@@ -64,14 +72,15 @@ def add_version(actor: Actor, document_id: UUID, version: int, note: str, sent: 
     patient_id, subject = _whose(document_id)
     actor = _may_add(actor, patient_id, subject)
     note_kept = check_note(note)
-    file = receive_upload(actor, sent)
-    document = _hold(document_id, version)
-    newest = sa.select(sa.func.max(DocumentVersion.number)).where(DocumentVersion.document_id == document_id)
-    number = (db.session.scalar(newest) or 0) + 1
-    document.updated_at, document.updated_by = clock.now(), actor.id
-    flag_modified(document, "updated_at")  # so that its version counts on, also within one tick of the clock
-    _add_file(actor, document, file, number, note_kept)
-    _record(actor, "document.update", document, number=number)
+    _find(document_id, version)  # before anything is kept
+    with received(actor, sent) as file:
+        document = _hold(document_id, version)
+        newest = sa.select(sa.func.max(DocumentVersion.number)).where(DocumentVersion.document_id == document_id)
+        number = (db.session.scalar(newest) or 0) + 1
+        document.updated_at, document.updated_by = clock.now(), actor.id
+        flag_modified(document, "updated_at")  # so that its version counts on, also within one tick of the clock
+        _add_file(actor, document, file, number, note_kept)
+        _record(actor, "document.update", document, number=number)
     return number
 
 
@@ -97,17 +106,28 @@ def delete_document(actor: Actor, document_id: UUID, version: int, reason: str) 
     return document.patient_id
 
 
+def find_attached_to(document_id: UUID) -> UUID:
+    """Return the ordered test to which a document is attached; raises DocumentNotFound where it is none of a test's."""
+    query = sa.select(Document.subject_id).where(
+        Document.id == document_id, Document.subject_type == DocumentSubject.LAB_ITEM, Document.deleted_at.is_(None)
+    )
+    item_id = db.session.scalar(query)
+    if item_id is None:
+        raise DocumentNotFound
+    return item_id
+
+
 def _may_add(actor: Actor, patient_id: UUID, subject: DocumentSubject) -> Actor:
-    permission = ADDED_BY[subject]
-    if not actor.may(permission.code):
+    """Ask for both rights: nobody adds to, shares or deletes what they may not see."""
+    if not (actor.may(SEEN_BY[subject].code) and actor.may(ADDED_BY[subject].code)):
         raise Forbidden
-    return authorise(actor, patient_id, permission)
+    return authorise(actor, patient_id, ADDED_BY[subject])
 
 
-def _check_subject(patient_id: UUID, subject: DocumentSubject, subject_id: UUID | None) -> None:
-    """Raise unless the patient is there and what the document is to belong to is the patient's."""
+def _check_subject(patient_id: UUID, subject: DocumentSubject, subject_id: UUID | None, *, hold: bool = False) -> None:
+    """Raise unless the patient is there, to the end if held, and what the document is to belong to is the patient's."""
     there = sa.select(Patient.id).where(Patient.id == patient_id, Patient.deleted_at.is_(None))
-    if db.session.scalar(there) is None:
+    if db.session.scalar(there.with_for_update(key_share=True) if hold else there) is None:
         raise PatientNotFound
     if subject is DocumentSubject.PATIENT:
         return
@@ -120,6 +140,28 @@ def _check_subject(patient_id: UUID, subject: DocumentSubject, subject_id: UUID 
         raise DocumentNotFound
 
 
+def _find_just_added(
+    actor: Actor, patient_id: UUID, subject_id: UUID | None, title: str, file: File
+) -> Document | None:
+    """Return the document that the same person has just made of the same file: a form that was sent twice."""
+    query = (
+        sa.select(Document)
+        .join(DocumentVersion, DocumentVersion.document_id == Document.id)
+        .join(File, File.id == DocumentVersion.file_id)
+        .where(
+            Document.patient_id == patient_id,
+            Document.subject_id.is_not_distinct_from(subject_id),
+            Document.title == title,
+            Document.deleted_at.is_(None),
+            DocumentVersion.created_by == actor.id,
+            DocumentVersion.created_at > clock.now() - JUST_NOW,
+            File.sha256 == file.sha256,
+            File.name == file.name,
+        )
+    )
+    return db.session.scalar(query.order_by(Document.id.desc()).limit(1))
+
+
 def _whose(document_id: UUID) -> tuple[UUID, DocumentSubject]:
     query = sa.select(Document.patient_id, Document.subject_type)
     row = db.session.execute(query.where(Document.id == document_id, Document.deleted_at.is_(None))).one_or_none()
@@ -129,8 +171,13 @@ def _whose(document_id: UUID) -> tuple[UUID, DocumentSubject]:
 
 
 def _hold(document_id: UUID, version: int) -> Document:
-    query = sa.select(Document).where(Document.id == document_id, Document.deleted_at.is_(None)).with_for_update()
-    document = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return _find(document_id, version, hold=True)
+
+
+def _find(document_id: UUID, version: int, *, hold: bool = False) -> Document:
+    query = sa.select(Document).where(Document.id == document_id, Document.deleted_at.is_(None))
+    query = (query.with_for_update() if hold else query).execution_options(populate_existing=True)
+    document = db.session.scalars(query).one_or_none()
     if document is None:
         raise DocumentNotFound
     if document.version != version:

@@ -39,8 +39,8 @@ def list_own_documents(actor: Actor, patient_id: UUID, number: int = 1) -> Page[
 
 
 def list_own_attached(patient_id: UUID, item_id: UUID) -> list[Any]:
-    """Return what belongs to a result that the patient is reading."""
-    query = select_newest().where(
+    """Return what belongs to a result that the patient is reading, as it was when somebody verified the result."""
+    query = select_newest(_is_verified()).where(
         Document.patient_id == patient_id,
         Document.subject_type == DocumentSubject.LAB_ITEM,
         Document.subject_id == item_id,
@@ -52,9 +52,6 @@ def list_own_attached(patient_id: UUID, item_id: UUID) -> list[Any]:
 def open_own_document(actor: Actor, patient_id: UUID, document_id: UUID) -> Any:
     """Return the present version of a document that a patient may read; raises DocumentNotFound."""
     needs_revision(SINCE)
-    released = sa.exists().where(
-        LabReport.item_id == Document.subject_id, LabReport.is_current, LabReport.released_at <= clock.now()
-    )
     query = (
         sa.select(
             Document.id,
@@ -75,7 +72,8 @@ def open_own_document(actor: Actor, patient_id: UUID, document_id: UUID) -> Any:
             Document.patient_id == patient_id,
             Document.deleted_at.is_(None),
             sa.case(
-                (Document.subject_type == DocumentSubject.LAB_ITEM, released), else_=Document.shared_at <= clock.now()
+                (Document.subject_type == DocumentSubject.LAB_ITEM, _is_verified()),
+                else_=Document.shared_at <= clock.now(),
             ),
         )
         .order_by(DocumentVersion.number.desc())
@@ -92,3 +90,14 @@ def read_own_document(actor: Actor, patient_id: UUID, document_id: UUID) -> tupl
     """Return a document that a patient may read and its content; raises DocumentNotFound, or NoObject."""
     row = open_own_document(actor, patient_id, document_id)
     return row, read_content(row.sha256)
+
+
+def _is_verified() -> sa.ColumnElement[bool]:
+    """Whether a version of an attachment was there when the result that is released was verified."""
+    report = sa.select(LabReport.id).where(
+        LabReport.item_id == Document.subject_id,
+        LabReport.is_current,
+        LabReport.released_at <= clock.now(),
+        LabReport.verified_at >= DocumentVersion.created_at,
+    )
+    return report.correlate(Document, DocumentVersion).exists()

@@ -171,13 +171,13 @@ def _list_versions(document_id: UUID) -> Sequence[Any]:
     return db.session.execute(query).all()
 
 
-def select_newest() -> sa.Select[Any]:
-    """Return the statement that reads documents with their present versions."""
+def select_newest(*wanted: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the statement that reads documents with their present versions, or the newest of those wanted."""
     newest = (
         sa.select(
             DocumentVersion.number, DocumentVersion.file_id, DocumentVersion.created_at, DocumentVersion.created_by
         )
-        .where(DocumentVersion.document_id == Document.id)
+        .where(DocumentVersion.document_id == Document.id, *wanted)
         .order_by(DocumentVersion.number.desc())
         .limit(1)
         .lateral("newest")

@@ -24,8 +24,12 @@ class File(Identified, HospitalModel):
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=sa.func.now())
     created_by: Mapped[UUID | None]
     deleted_at: Mapped[datetime | None]
+    destroyed_at: Mapped[datetime | None] = mapped_column(doc="since when its content is certainly gone")
 
     __table_args__ = (
+        sa.Index(
+            "ix_files_to_destroy", "id", postgresql_where=sa.text("deleted_at IS NOT NULL AND destroyed_at IS NULL")
+        ),
         sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="digest"),
         sa.CheckConstraint("size_bytes >= 0", name="size_is_not_negative"),
     )

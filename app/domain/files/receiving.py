@@ -6,9 +6,11 @@ whatever else was in the file: where a photograph was taken, and anything hidden
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
+from threading import BoundedSemaphore
 from typing import IO, BinaryIO, Protocol, cast
 
 import puremagic
@@ -20,7 +22,7 @@ from app.core.db import db
 from app.core.errors import InvalidValue, Text
 from app.core.i18n import _l
 from app.core.unit_of_work import unit_of_work
-from app.domain.files.keeping import note_file, store_content
+from app.domain.files.keeping import destroy_file, note_file, store_content
 from app.domain.files.models import File
 
 PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
@@ -30,13 +32,15 @@ MOST_MB = 25
 MOST_BYTES = MOST_MB * 1024 * 1024
 # What is larger than this is not read at all; below it the form comes back with a sentence and all that was typed.
 LARGEST_REQUEST = 2 * MOST_BYTES
-MOST_PIXELS = 60_000_000
+MOST_PIXELS = 50_000_000
 LONGEST_NAME = 120
 HEAD, TAIL = 64 * 1024, 4096
 _BEGINS = {PDF: b"%PDF-", PNG: b"\x89PNG\r\n\x1a\n", JPEG: b"\xff\xd8\xff"}
 _ENDINGS = {PDF: ".pdf", PNG: ".png", JPEG: ".jpg"}
 _PROGRAMS = (b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa", b"#!")
-_DRAWN = {PNG: ("1", "L", "LA", "RGB", "RGBA"), JPEG: ("L", "RGB")}
+# Sixteen bits of grey, as X-rays are often exported, stay sixteen: fewer would lose what somebody has to see in them.
+_DRAWN = {PNG: ("1", "L", "LA", "RGB", "RGBA", "I;16"), JPEG: ("L", "RGB")}
+_ONE_AT_A_TIME = BoundedSemaphore(1)  # an image that is drawn takes hundreds of megabytes
 
 
 class Sent(Protocol):
@@ -75,6 +79,22 @@ def receive_upload(actor: Actor, storage: Sent | None, kinds: Collection[str] = 
     return db.session.get_one(File, file_id)
 
 
+@contextmanager
+def received(
+    actor: Actor, storage: Sent | None, kinds: Collection[str] = PAPERS, field: str = "file"
+) -> Iterator[File]:
+    """Keep a file that somebody sent for what happens inside; where that fails it is destroyed again."""
+    file = receive_upload(actor, storage, kinds, field)
+    file_id = file.id
+    try:
+        yield file
+    except Exception:
+        db.session.rollback()
+        with unit_of_work():
+            destroy_file(file_id)
+        raise
+
+
 def check_upload(storage: Sent | None, kinds: Collection[str] = PAPERS) -> tuple[str, str, BinaryIO]:
     """Return the name, the media type and the content that is kept of a sent file; raises NotTaken."""
     if storage is None or not storage.filename:
@@ -86,8 +106,10 @@ def check_upload(storage: Sent | None, kinds: Collection[str] = PAPERS) -> tuple
             _l("The file has %(size)s MB; at most %(most)s MB are taken.", size=-(-size // 1024**2), most=MOST_MB)
         )
     media_type = _media_type(sent, size, kinds)
-    content = _draw_again(sent, media_type) if media_type in IMAGES else sent
-    return _name(storage.filename, media_type), media_type, content
+    if media_type in IMAGES:
+        with _ONE_AT_A_TIME:
+            return _name(storage.filename, media_type), media_type, _draw_again(sent, media_type)
+    return _name(storage.filename, media_type), media_type, sent
 
 
 def _media_type(source: BinaryIO, size: int, kinds: Collection[str]) -> str:
@@ -132,13 +154,20 @@ def _draw_again(source: BinaryIO, media_type: str) -> BinaryIO:
         with Image.open(source, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise NotTaken(_l("The image has more than %(most)s megapixels.", most=MOST_PIXELS // 1_000_000))
-            upright = ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _written(image, media_type)
     except NotTaken:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise NotTaken(_l("The image cannot be read. It may be damaged.")) from None
-    modes = _DRAWN[media_type]
-    plain = upright if upright.mode in modes else upright.convert("RGBA" if media_type == PNG else "RGB")
+
+
+def _written(image: Image.Image, media_type: str) -> BinaryIO:
+    plain: Image.Image = image
+    if image.mode not in _DRAWN[media_type]:
+        if image.mode.startswith(("I", "F")):  # shades that eight bits do not hold; they would all become white
+            raise NotTaken(_l("The shades of grey of this image cannot be kept. Save it anew, with 8 or 16 bits."))
+        plain = image.convert("RGBA" if media_type == PNG else "RGB")
     plain.info.clear()
     drawn = BytesIO()
     plain.save(drawn, format="PNG" if media_type == PNG else "JPEG", **({} if media_type == PNG else {"quality": 92}))

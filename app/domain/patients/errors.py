@@ -24,6 +24,12 @@ class PatientHasDied(Conflict):
     remedy = _l("If this is a mistake, correct the patient's data first.")
 
 
+class RegistrationClosed(Conflict):
+    title = _l("This registration is closed")
+    default_message = _l("It was joined to another one or erased meanwhile. Nothing was saved.")
+    remedy = _l("Search for the patient again, and enter it there.")
+
+
 class DuplicateCccd(InvalidValue):
     """The CCCD number is already that of another patient, who is named so that the desk can go there."""
 

@@ -20,6 +20,7 @@ from app.core.db import db
 from app.core.errors import Conflict, InvalidValue
 from app.core.i18n import _l
 from app.domain.access.reach import authorise
+from app.domain.audit.operations import record_access
 from app.domain.identity.models import PatientUser, StaffUser
 from app.domain.identity.permissions import MERGE_PATIENTS
 from app.domain.patients.errors import DuplicateCccd, PatientNotFound, StalePatient
@@ -47,6 +48,20 @@ class BothAtOnce(Conflict):
     remedy = _l("Cancel one of the two visits, then join them.")
 
 
+class NotAlike(Conflict):
+    title = _l("The two are not alike yet")
+    default_message = _l(
+        "They differ in how confidential they are, or in whether and when the patient died. Joined, that would be lost."
+    )
+    remedy = _l("Make both registrations alike first, then join them.")
+
+
+class ErasureDecided(Conflict):
+    title = _l("This registration is about to be erased")
+    default_message = _l("Its erasure is proposed or decided, so nothing can be joined to it.")
+    remedy = _l("Wait until the erasure is performed or refused.")
+
+
 class NotJoined(Conflict):
     title = _l("These are not joined")
     default_message = _l("Somebody has parted these registrations already.")
@@ -55,7 +70,8 @@ class NotJoined(Conflict):
 def merge_patient(actor: Actor, patient_id: UUID, version: int, into_id: UUID) -> Patient:
     """Close a second registration and move what hangs on it to the patient; return whom it leads to.
 
-    Raises PatientNotFound, InvalidValue for itself, StalePatient, SomethingHangsOn or BothAtOnce.
+    Raises PatientNotFound, InvalidValue for itself, StalePatient, SomethingHangsOn, ErasureDecided, NotAlike or
+    BothAtOnce.
     """
     needs_revision(SINCE)
     if patient_id == into_id:
@@ -65,6 +81,10 @@ def merge_patient(actor: Actor, patient_id: UUID, version: int, into_id: UUID) -
     if second.version != version:
         raise StalePatient(read_patient(actor, patient_id).patient)
     _check_nothing_stays(patient_id)
+    if _is_to_be_erased(into_id):
+        raise ErasureDecided
+    if (second.confidentiality, second.deceased_on) != (first.confidentiality, first.deceased_on):
+        raise NotAlike
     second.deleted_at = clock.now()
     touch(actor, second)
     db.session.add(
@@ -111,8 +131,11 @@ def part_patient(actor: Actor, patient_id: UUID, from_id: UUID) -> Patient:
     return second
 
 
-def list_joined(patient_id: UUID) -> list[Any]:
-    """Return the registrations that lead to a patient: patient_id, code, full_name, born_on, merged_at, by, rows."""
+def list_joined(actor: Actor, patient_id: UUID) -> list[Any]:
+    """Return the registrations that lead to a patient, and write down that they were seen.
+
+    Rows have patient_id, code, full_name, born_on, merged_at, by, rows.
+    """
     rows = sa.select(sa.func.count()).select_from(PatientMergeMove)
     rows = rows.where(PatientMergeMove.patient_id == PatientMerge.patient_id)
     query = (
@@ -126,7 +149,10 @@ def list_joined(patient_id: UUID) -> list[Any]:
         .order_by(PatientMerge.merged_at.desc())
         .limit(50)
     )  # fmt: skip
-    return list(db.session.execute(query).all())
+    found = list(db.session.execute(query).all())
+    seen = [row.patient_id for row in found]
+    record_access(actor, "patient.merge", subject_type="patient", subject_id=patient_id, patient_ids=seen)
+    return found
 
 
 def find_by_code(code: str) -> UUID | None:
@@ -164,12 +190,15 @@ def _check_nothing_stays(patient_id: UUID) -> None:
     stays = (
         sa.exists().where(PatientUser.patient_id == patient_id),
         sa.exists().where(LegalHold.patient_id == patient_id, LegalHold.released_at.is_(None)),
-        sa.exists().where(
-            Erasure.patient_id == patient_id, Erasure.state.in_((ErasureState.PROPOSED, ErasureState.APPROVED))
-        ),
     )
-    if any(db.session.execute(sa.select(*stays)).one()):
+    if any(db.session.execute(sa.select(*stays)).one()) or _is_to_be_erased(patient_id):
         raise SomethingHangsOn
+
+
+def _is_to_be_erased(patient_id: UUID) -> bool:
+    waiting = (ErasureState.PROPOSED, ErasureState.APPROVED)
+    query = sa.select(Erasure.id).where(Erasure.patient_id == patient_id, Erasure.state.in_(waiting))
+    return db.session.scalar(query.limit(1)) is not None
 
 
 def _reopen(second: Patient) -> None:

@@ -177,6 +177,16 @@ class PatientRelation(Identified, Edited, Versioned, HospitalModel):
             unique=True,
             postgresql_where=sa.text("deleted_at IS NULL"),
         ),
+        sa.Index(
+            "uq_patient_relations_person",
+            "patient_id",
+            "kind",
+            "full_name",
+            "phone",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=sa.text("deleted_at IS NULL AND related_id IS NULL"),
+        ),
     )
 
 

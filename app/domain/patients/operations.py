@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
 from app.domain.identity.patient_accounts import end_sent_links
 from app.domain.identity.permissions import RECORD_VITALS, REGISTER_PATIENTS
+from app.domain.patients.duplicates import Told
 from app.domain.patients.errors import DuplicateCccd
 from app.domain.patients.form_rules import check_form_rules
 from app.domain.patients.holding import hold_patient, record_of, touch
@@ -30,7 +31,31 @@ from app.domain.patients.queries import COLUMNS_OF, find_by_cccd, get_patient
 from app.domain.patients.rules import Allergy, PatientDetails, check_allergies, check_details
 from app.tenancy.binding import bound_hospital
 
+JUST_NOW = timedelta(minutes=1)
 _FIELDS = tuple(name for name in PatientDetails.__slots__ if name != "allergies")
+
+
+def hold_registering(told: Told) -> None:
+    """Let nobody else register somebody of this name and birth until the present unit of work ends."""
+    who = f"register:{told.name}:{told.born_on}"
+    lock = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(who, 0)))
+    db.session.execute(lock, bind_arguments={"mapper": Patient})
+
+
+def find_just_registered(actor: Actor, details: PatientDetails, within: timedelta = JUST_NOW) -> Patient | None:
+    """Return whom the same person has registered a moment ago with all the same: a form that was sent twice.
+
+    Raises InvalidValue for a wrong field.
+    """
+    details = check_details(details, _today())
+    same = [getattr(Patient, name).is_not_distinct_from(getattr(details, name)) for name in _FIELDS]
+    query = sa.select(Patient).where(
+        *same,
+        Patient.created_by == actor.id,
+        Patient.created_at > clock.now() - within,
+        Patient.deleted_at.is_(None),
+    )
+    return db.session.scalar(query.order_by(Patient.id.desc()).limit(1)) if actor.id else None
 
 
 def register_patient(actor: Actor, details: PatientDetails) -> Patient:

@@ -14,9 +14,9 @@ from app.core.actor import Actor
 from app.core.db import db
 from app.domain.access.reach import authorise
 from app.domain.audit.operations import record_change
-from app.domain.files.keeping import destroy_file
+from app.domain.files.keeping import drop_file
 from app.domain.files.models import File, FileLink
-from app.domain.files.receiving import IMAGES, Sent, receive_upload
+from app.domain.files.receiving import IMAGES, Sent, received
 from app.domain.identity.permissions import REGISTER_PATIENTS
 from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import Patient
@@ -42,16 +42,16 @@ def change_photo(actor: Actor, patient_id: UUID, sent: Sent | None) -> None:
     there = sa.select(Patient.id).where(Patient.id == patient_id, Patient.deleted_at.is_(None))
     if db.session.scalar(there) is None:
         raise PatientNotFound
-    file = receive_upload(actor, sent, IMAGES)
-    if db.session.scalar(there.with_for_update(key_share=True)) is None:
-        raise PatientNotFound
-    _take_away(patient_id)
-    link = FileLink(
-        file_id=file.id, subject_type=LINKED_AS, subject_id=patient_id, patient_id=patient_id, created_by=actor.id
-    )
-    db.session.add(link)
-    db.session.flush()
-    _record(actor, "patient.photo", patient_id)
+    with received(actor, sent, IMAGES) as file:
+        if db.session.scalar(there.with_for_update(key_share=True)) is None:
+            raise PatientNotFound
+        _take_away(patient_id)
+        link = FileLink(
+            file_id=file.id, subject_type=LINKED_AS, subject_id=patient_id, patient_id=patient_id, created_by=actor.id
+        )
+        db.session.add(link)
+        db.session.flush()
+        _record(actor, "patient.photo", patient_id)
 
 
 def remove_photo(actor: Actor, patient_id: UUID) -> None:
@@ -68,7 +68,7 @@ def _take_away(patient_id: UUID) -> bool:
     links = db.session.scalars(query.with_for_update()).all()
     standing = [link for link in links if db.session.get_one(File, link.file_id).deleted_at is None]
     for link in standing:
-        destroy_file(link.file_id)
+        drop_file(link.file_id)
     return bool(standing)
 
 

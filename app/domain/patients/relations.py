@@ -22,7 +22,7 @@ from app.core.formats.phones import parse_phone
 from app.core.i18n import _l
 from app.domain.access.fields import PHONE, may_read
 from app.domain.access.reach import authorise, within_reach
-from app.domain.audit.operations import record_change
+from app.domain.audit.operations import record_access, record_change
 from app.domain.identity.permissions import REGISTER_PATIENTS, VIEW_PATIENTS
 from app.domain.patients.errors import PatientNotFound
 from app.domain.patients.models import Confidentiality, Patient, PatientRelation, RelationKind
@@ -30,11 +30,12 @@ from app.domain.patients.rules import check_full_name
 
 GUARDIAN_UNDER = 16
 MOST = 20
+MOST_LISTED = 200  # of somebody who was registered several times more stand there than one may write down
 
 
 class RelatedAlready(Conflict):
     title = _l("Already written down")
-    default_message = _l("This patient already stands among the relatives.")
+    default_message = _l("This person already stands among the relatives.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def needs_guardian(born_on: date, today: date) -> bool:
 
 
 def list_relations(actor: Actor, patient_id: UUID) -> list[Any]:
-    """Return who belongs to a patient, guardians first.
+    """Return who belongs to a patient, guardians first, and write down which other patients were seen so.
 
     Rows have id, version, kind, is_guardian, full_name, phone, related_id, code. Of a confidential patient out of the
     reader's reach it only says that there is somebody.
@@ -78,9 +79,12 @@ def list_relations(actor: Actor, patient_id: UUID) -> list[Any]:
         .outerjoin(other, other.id == PatientRelation.related_id)
         .where(PatientRelation.patient_id == patient_id, PatientRelation.deleted_at.is_(None))
         .order_by(PatientRelation.is_guardian.desc(), PatientRelation.created_at, PatientRelation.id)
-        .limit(MOST)
+        .limit(MOST_LISTED)
     )
-    return list(db.session.execute(query).all())
+    rows = list(db.session.execute(query).all())
+    seen = [row.related_id for row in rows if row.related_id is not None]
+    record_access(actor, "patient.relations", subject_type="patient", subject_id=patient_id, patient_ids=seen)
+    return rows
 
 
 def has_guardian(patient_id: UUID) -> bool:
@@ -109,7 +113,7 @@ def add_relation(actor: Actor, patient_id: UUID, relative: Relative) -> PatientR
         with db.session.begin_nested():
             db.session.add(row)
     except IntegrityError as error:
-        if "uq_patient_relations_once" not in str(error.orig):
+        if "uq_patient_relations_" not in str(error.orig):
             raise
         raise RelatedAlready from None
     _record(actor, "patient.relation_add", row)

@@ -94,7 +94,7 @@ def _call_off(actor: Actor, patient_id: UUID) -> int:
         WaitingEntry.patient_id == patient_id, WaitingEntry.state == WaitingState.WAITING
     )
     for entry_id in db.session.scalars(waits).all():
-        leave_list(actor, entry_id)
+        leave_list(actor, entry_id, because=REGISTER_PATIENTS)
     visits = sa.select(Appointment.id, Appointment.version).where(
         Appointment.patient_id == patient_id,
         Appointment.status == AppointmentStatus.BOOKED,
@@ -102,7 +102,7 @@ def _call_off(actor: Actor, patient_id: UUID) -> int:
     )
     standing = db.session.execute(visits.order_by(Appointment.starts_at)).all()
     for visit in standing:
-        cancel_appointment(actor, visit.id, _("The patient has died."), visit.version)
+        cancel_appointment(actor, visit.id, _("The patient has died."), visit.version, because=REGISTER_PATIENTS)
     return len(standing)
 
 

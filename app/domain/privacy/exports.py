@@ -175,4 +175,4 @@ def _destroy_file(row: OwnExport) -> None:
         return
     file = db.session.get_one(File, row.file_id)
     file_store().delete(bound_hospital().id, file.sha256)
-    file.deleted_at, row.file_id = file.deleted_at or clock.now(), None
+    file.deleted_at, file.destroyed_at, row.file_id = file.deleted_at or clock.now(), clock.now(), None

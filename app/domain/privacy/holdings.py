@@ -43,6 +43,16 @@ LOGS = "ids only; the log stays provable, and says nothing once the patient is n
 RELEASED = "is_current AND released_at <= now()"  # as the patient sees results in the portal
 SIGNED = "status <> 'draft'"  # a draft is nobody's record yet: nobody may take medicines by it
 OF_SIGNED = f"prescription_id IN (SELECT id FROM prescriptions WHERE {SIGNED})"  # noqa: S608
+# As the patient sees what belongs to a result in the portal; of the rest everything that was not taken back as wrong.
+DOCUMENTS = (
+    "deleted_at IS NULL AND (subject_type <> 'lab_item' OR vien_is_shared(NULL, subject_type, subject_id, created_at))"
+)
+VERSIONS = (
+    "EXISTS (SELECT 1 FROM documents d WHERE d.id = document_versions.document_id AND d.deleted_at IS NULL AND "
+    "(d.subject_type <> 'lab_item' "
+    "OR vien_is_shared(NULL, d.subject_type, d.subject_id, document_versions.created_at)))"
+)
+LINKED = f"subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions WHERE {VERSIONS})"  # noqa: S608 # nosec B608
 STAFF = frozenset({"created_by", "updated_by", "version"})
 
 HOLDINGS: tuple[Holding, ...] = (
@@ -94,7 +104,7 @@ HOLDINGS: tuple[Holding, ...] = (
         BY_PATIENT,
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
-        shown=f"report_id IN (SELECT id FROM lab_reports WHERE {RELEASED})",  # noqa: S608
+        shown=f"report_id IN (SELECT id FROM lab_reports WHERE {RELEASED})",  # noqa: S608 # nosec B608
     ),
     Holding(
         "prescription_overrides",
@@ -160,9 +170,18 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("patient_consents", _l("Consents"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"sequence"})),
     Holding("data_requests", _l("Requests about data"), BY_PATIENT, OnErasure.CLEARED, hidden=STAFF),
     Holding("own_exports", _l("Copies of the data"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"error"})),
-    Holding("documents", _l("Documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF | {"deleted_by"}),
-    Holding("document_versions", _l("Versions of documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF),
-    Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"})),
+    Holding(
+        "documents",
+        _l("Documents"),
+        BY_PATIENT,
+        OnErasure.DELETED,
+        hidden=STAFF | {"deleted_at", "deleted_by", "delete_reason"},
+        shown=DOCUMENTS,
+    ),
+    Holding(
+        "document_versions", _l("Versions of documents"), BY_PATIENT, OnErasure.DELETED, hidden=STAFF, shown=VERSIONS
+    ),
+    Holding("file_links", _l("Files"), BY_PATIENT, OnErasure.CLEARED, hidden=frozenset({"created_by"}), shown=LINKED),
     Holding(
         "legal_holds",
         _l("Legal holds"),

@@ -22,7 +22,7 @@ from app.core.db import db
 from app.core.objects.interface import NoObject
 from app.domain.files.models import File, FileLink
 from app.domain.patients.models import Patient
-from app.domain.privacy.holdings import Holding, list_exported
+from app.domain.privacy.holdings import LINKED, Holding, list_exported
 from app.tenancy.binding import bound_hospital
 
 VERSION = 1
@@ -93,11 +93,15 @@ def _read(holding: Holding, table: sa.Table, patient_id: UUID) -> list[dict[str,
 
 
 def _files(patient_id: UUID) -> list[tuple[str, str]]:
-    """Return names and digests of what is attached to the patient; copies made before are not packed again."""
+    """Return names and digests of what is attached to the patient, but no wrong document nor an unreleased result's.
+
+    Copies made before are not packed again.
+    """
     query = (
         sa.select(File.name, File.sha256, File.id)
         .join(FileLink, FileLink.file_id == File.id)
         .where(FileLink.patient_id == patient_id, FileLink.subject_type != LINKED_AS_EXPORT, File.deleted_at.is_(None))
+        .where(sa.text(f"({LINKED})"))
         .distinct()
         .order_by(File.id)
     )

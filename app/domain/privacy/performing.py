@@ -16,19 +16,18 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core import clock
 from app.core.actor import Actor, system_actor
-from app.core.blobs import file_store
 from app.core.db import db
 from app.core.ids import new_id
 from app.core.logging import get_logger
 from app.core.unit_of_work import unit_of_work
 from app.domain.audit.models import OutboxEvent
 from app.domain.audit.operations import record_change
+from app.domain.files.keeping import destroy_content
 from app.domain.files.models import File, FileLink
-from app.domain.patients.models import Patient
+from app.domain.patients.models import Patient, PatientMerge
 from app.domain.privacy.holdings import HOLDINGS, OnErasure
 from app.domain.privacy.models import Erasure, ErasureKind, ErasureState
 from app.domain.privacy.overview import find_kept_until
-from app.tenancy.binding import bound_hospital
 from app.tenancy.index import Erased, list_erased
 from app.tenancy.restores.hooks import Restored
 
@@ -83,21 +82,28 @@ def _perform_one(erasure_id: UUID) -> bool:
 
 def perform(actor: Actor | None, row: Erasure) -> None:
     """Clear a patient's rows as approved; without an actor nothing is bound, and only the event is written."""
-    digests, kept = _list_digests(row.patient_id), _list_kept(row)
+    registrations = [row.patient_id, *_list_joined(row.patient_id)]
+    digests, kept = _list_digests(registrations), _list_kept(row)
     db.session.flush()
     done = db.session.scalar(sa.select(sa.func.vien_erase_patient(row.id)), bind_arguments=TO_THE_HOSPITAL)
     row.state, row.performed_at = ErasureState.PERFORMED, clock.now()
     row.statement = {"cleared": done, "kept": kept, FILES: digests}
     db.session.flush()
     db.session.expire_all()
-    event = {"patient_id": str(row.patient_id), "kind": row.kind.value}
+    for patient_id in registrations:
+        _tell(actor, row, patient_id)
+
+
+def _tell(actor: Actor | None, row: Erasure, patient_id: UUID) -> None:
+    """Write down that a registration was cleared, and take it out of the centre's index."""
+    event = {"patient_id": str(patient_id), "kind": row.kind.value}
     if actor is not None:
         record_change(
-            actor, EVENT, subject_type="patient", subject_id=row.patient_id, patient_id=row.patient_id,
+            actor, EVENT, subject_type="patient", subject_id=patient_id, patient_id=patient_id,
             changes={"kind": row.kind.value, "erasure": str(row.id)}, event=event,
         )  # fmt: skip
         return
-    values = {"id": new_id(), "kind": EVENT, "subject_type": "patient", "subject_id": row.patient_id}
+    values = {"id": new_id(), "kind": EVENT, "subject_type": "patient", "subject_id": patient_id}
     db.session.execute(sa.insert(OutboxEvent).values(**values, payload=event, created_at=clock.now()))
 
 
@@ -158,8 +164,15 @@ def _goes_further(patient_id: UUID, kind: ErasureKind) -> bool:
     return db.session.scalar(query) is None
 
 
-def _list_digests(patient_id: UUID) -> list[str]:
-    query = sa.select(File.sha256).join(FileLink, FileLink.file_id == File.id).where(FileLink.patient_id == patient_id)
+def _list_joined(patient_id: UUID) -> list[UUID]:
+    """Return the registrations that lead to a patient: the database clears them with the one that they lead to."""
+    query = sa.select(PatientMerge.patient_id).where(PatientMerge.into_id == patient_id)
+    return list(db.session.scalars(query.order_by(PatientMerge.patient_id)))
+
+
+def _list_digests(registrations: list[UUID]) -> list[str]:
+    query = sa.select(File.sha256).join(FileLink, FileLink.file_id == File.id)
+    query = query.where(FileLink.patient_id.in_(registrations))
     return sorted(set(db.session.scalars(query)))
 
 
@@ -188,7 +201,5 @@ def _destroy_files(erasure_id: UUID) -> None:
     with unit_of_work() as session:
         row = session.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
         for digest in row.statement.get(FILES, []):
-            shared = sa.select(File.id).where(File.sha256 == digest, File.deleted_at.is_(None))
-            if session.scalar(shared.limit(1)) is None:
-                file_store().delete(bound_hospital().id, digest)
+            destroy_content(digest)
         row.statement = {**row.statement, FILES: [], "files_destroyed": len(row.statement.get(FILES, []))}

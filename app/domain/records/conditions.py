@@ -160,7 +160,9 @@ def format_onset(onset: str | None) -> str:
 
 
 def _check(patient_id: UUID, facts: ConditionFacts) -> None:
-    born_on = db.session.scalar(sa.select(Patient.born_on).where(Patient.id == patient_id))
+    born_on = db.session.scalar(
+        sa.select(Patient.born_on).where(Patient.id == patient_id, Patient.deleted_at.is_(None))
+    )
     if born_on is None:
         raise PatientNotFound
     if facts.note and len(facts.note) > LONGEST_NOTE:

@@ -15,6 +15,7 @@ from app.core.actor import Actor, ActorKind
 from app.core.db import db
 from app.core.errors import InvalidValue, NotFound
 from app.core.i18n import _l
+from app.core.permissions import Permission
 from app.domain.access.reach import authorise
 from app.domain.appointments.freeing import wake_offers
 from app.domain.appointments.models import Appointment
@@ -76,8 +77,13 @@ def ask_for_visit(actor: Actor, patient_id: UUID, asked: Asked) -> WaitingEntry:
     return _put(actor, entry, asked, last_bookable_day(clock.today(hospital_zone())))
 
 
-def leave_list(actor: Actor, entry_id: UUID, *, patient_id: UUID | None = None) -> bool:
-    """Take somebody off the list; an open offer to them is withdrawn. False where they had left it already."""
+def leave_list(
+    actor: Actor, entry_id: UUID, *, patient_id: UUID | None = None, because: Permission = BOOK_FOR_PATIENTS
+) -> bool:
+    """Take somebody off the list; an open offer to them is withdrawn. False where they had left it already.
+
+    `because` is the right by which it is done, where it follows from something else than an agreement with them.
+    """
     _refuse_strangers(actor, patient_id)
     query = sa.select(WaitingEntry).where(WaitingEntry.id == entry_id).with_for_update()
     if patient_id is not None:
@@ -85,7 +91,7 @@ def leave_list(actor: Actor, entry_id: UUID, *, patient_id: UUID | None = None) 
     entry = db.session.scalar(query.execution_options(populate_existing=True))
     if entry is None:
         raise NotFound
-    actor = authorise(actor, entry.patient_id, BOOK_FOR_PATIENTS)
+    actor = authorise(actor, entry.patient_id, because)
     if entry.state is not WaitingState.WAITING:
         return False
     entry.state, entry.ended_at, entry.updated_by = WaitingState.LEFT, clock.now(), actor.id

@@ -55,6 +55,8 @@ MADE_BY_MIGRATIONS = (
     "vien_part_patient",
     "vien_refuse_for_deceased",
     "vien_erase_relations",
+    "vien_erase_joined",
+    "vien_refuse_for_closed",
     "vien_erase_patients_lab",
     "vien_purge_visits_lab",
     "vien_refresh_report",

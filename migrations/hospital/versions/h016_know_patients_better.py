@@ -51,6 +51,8 @@ CREATE TABLE patient_relations (
 CREATE INDEX ix_patient_relations_patient_id ON patient_relations (patient_id);
 CREATE INDEX ix_patient_relations_related_id ON patient_relations (related_id);
 CREATE UNIQUE INDEX uq_patient_relations_once ON patient_relations (patient_id, related_id) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX uq_patient_relations_person ON patient_relations (patient_id, kind, full_name, phone)
+    NULLS NOT DISTINCT WHERE deleted_at IS NULL AND related_id IS NULL;
 
 ALTER TABLE patient_merges ADD COLUMN allergy_state_before VARCHAR(32);
 CREATE TABLE patient_merge_moves (
@@ -98,7 +100,8 @@ BEGIN
                 'WHERE o.patient_id = $2 AND o.deleted_at IS NULL AND lower(o.substance) = lower(x.substance))'
             WHEN 'patient_relations' THEN 'x.deleted_at IS NULL AND coalesce(x.related_id, $1) <> $2 '
                 'AND x.patient_id <> $2 AND NOT EXISTS (SELECT 1 FROM patient_relations o WHERE o.deleted_at IS NULL '
-                'AND ((x.patient_id, o.patient_id) = ($1, $2) AND o.related_id = x.related_id '
+                'AND ((x.patient_id, o.patient_id) = ($1, $2) AND (o.related_id = x.related_id '
+                'OR (x.kind, x.full_name) = (o.kind, o.full_name) AND x.phone IS NOT DISTINCT FROM o.phone) '
                 'OR (x.related_id, o.related_id) = ($1, $2) AND o.patient_id = x.patient_id))'
             ELSE 'true' END;
         EXECUTE format('WITH moved AS (UPDATE %1$I x SET %2$I = $2 WHERE x.%2$I = $1 AND (%3$s) RETURNING x.id) '
@@ -108,6 +111,16 @@ BEGIN
         IF n > 0 THEN done := done || jsonb_build_object(part.relname, n); END IF;
     END LOOP;
     PERFORM set_config('vien.erasing', '', true);
+    -- What either of the two did not want to be told stays untold; it is kept when they are parted again, too.
+    INSERT INTO message_preferences (patient_id, channels, locale, muted)
+        SELECT first, channels, locale, muted FROM message_preferences WHERE patient_id = second
+        ON CONFLICT (patient_id) DO UPDATE SET version = message_preferences.version + 1, updated_at = now(),
+            muted = ARRAY(SELECT DISTINCT unnest(message_preferences.muted || EXCLUDED.muted) ORDER BY 1),
+            channels = coalesce(nullif(ARRAY(SELECT c FROM unnest(message_preferences.channels) WITH ORDINALITY u(c, i)
+                                             WHERE c = ANY (EXCLUDED.channels) ORDER BY i), '{}'),
+                                nullif(message_preferences.channels, '{}'), EXCLUDED.channels);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n > 0 THEN done := done || jsonb_build_object('message_preferences', n); END IF;
     WITH moved AS (UPDATE patient_merges SET into_id = first WHERE into_id = second RETURNING patient_id)
         INSERT INTO patient_merge_moves SELECT second, 'patient_merges', 'into_id', patient_id FROM moved;
     RETURN done;
@@ -159,6 +172,43 @@ CREATE TRIGGER refuse_for_deceased BEFORE INSERT ON appointments
 CREATE TRIGGER refuse_for_deceased BEFORE INSERT ON prescriptions
     FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_deceased();
 
+-- Nothing clinical is written under a registration that was closed meanwhile, where nobody would look for it.
+CREATE FUNCTION vien_refuse_for_closed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM patients WHERE id = NEW.patient_id FOR KEY SHARE;
+    IF EXISTS (SELECT 1 FROM patients WHERE id = NEW.patient_id AND deleted_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'this registration is closed' USING ERRCODE = '23514', CONSTRAINT = 'patient_is_not_closed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON medical_records
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON vital_signs
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+
+-- Registrations that were joined to somebody name the same person: they are cleared with the one that they lead to.
+CREATE FUNCTION vien_erase_joined() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    seconds uuid[] := ARRAY(SELECT patient_id FROM patient_merges WHERE into_id = NEW.id);
+    whole boolean := EXISTS (SELECT 1 FROM erasures WHERE patient_id = NEW.id AND kind = 'erase' AND state = 'approved');
+BEGIN
+    DELETE FROM patient_allergies WHERE whole AND patient_id = ANY (seconds);
+    UPDATE own_exports SET ended_at = coalesce(ended_at, now()), error = NULL WHERE patient_id = ANY (seconds);
+    UPDATE patients SET
+        full_name = NEW.full_name,
+        born_on = CASE WHEN whole THEN NEW.born_on ELSE date_trunc('year', born_on)::date END,
+        sex = CASE WHEN whole THEN NEW.sex ELSE sex END,
+        allergy_state = CASE WHEN whole THEN NEW.allergy_state ELSE allergy_state END,
+        cccd = NULL, bhyt = NULL, phone = NULL, email = NULL, province = NULL, ward = NULL, street = NULL,
+        old_district = NULL, erased_at = NEW.erased_at, updated_at = now(), version = version + 1
+        WHERE id = ANY (seconds);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER erase_joined AFTER UPDATE OF erased_at ON patients FOR EACH ROW
+    WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION vien_erase_joined();
+
 -- Who somebody is related to goes with the person, on both sides.
 CREATE FUNCTION vien_erase_relations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -193,10 +243,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
     DROP TRIGGER erase_relations ON patients;
+    DROP TRIGGER erase_joined ON patients;
+    DROP TRIGGER refuse_when_closed ON medical_records;
+    DROP TRIGGER refuse_when_closed ON vital_signs;
     DROP TRIGGER refuse_for_deceased ON appointments;
     DROP TRIGGER refuse_for_deceased ON prescriptions;
     DROP TABLE patient_relations, patient_merge_moves, validation_schemas;
-    DROP FUNCTION vien_join_patient(uuid), vien_part_patient(uuid), vien_refuse_for_deceased(), vien_erase_relations();
+    DROP FUNCTION vien_join_patient(uuid), vien_part_patient(uuid), vien_refuse_for_deceased(), vien_erase_relations(),
+        vien_erase_joined(), vien_refuse_for_closed();
     ALTER TABLE patient_merges DROP COLUMN allergy_state_before;
     DROP INDEX ix_patients_numbers, ix_patients_closed_cccd, ix_patients_born_on, ix_patients_name_order;
     DROP FUNCTION vien_numbers_key(text, text, text, text);

@@ -8,12 +8,13 @@ branch_labels = None
 depends_on = None
 
 BY_PATIENT = "patient_id = vien_current_patient()"
-# A patient reads what the hospital shares, and what belongs to a result from when the result is released.
+# A patient reads what the hospital shares, and of a released result what was there when somebody verified it.
 OWN = {
-    "documents": f"{BY_PATIENT} AND deleted_at IS NULL AND vien_is_shared(shared_at, subject_type, subject_id)",
-    "document_versions": f"{BY_PATIENT} AND document_id IN (SELECT id FROM documents)",  # noqa: S608
+    "documents": f"{BY_PATIENT} AND deleted_at IS NULL AND vien_is_shared(shared_at, subject_type, subject_id, created_at)",
+    "document_versions": f"{BY_PATIENT} AND EXISTS (SELECT 1 FROM documents d WHERE d.id = document_id "  # noqa: S608
+    "AND vien_is_shared(d.shared_at, d.subject_type, d.subject_id, document_versions.created_at))",
 }
-OWN_LINKS = f"{BY_PATIENT} AND (subject_type <> 'document' OR subject_id IN (SELECT id FROM documents))"  # noqa: S608
+OWN_LINKS = f"{BY_PATIENT} AND (subject_type <> 'document' OR file_id IN (SELECT file_id FROM document_versions))"  # noqa: S608
 
 TABLES = """
 CREATE TABLE documents (
@@ -60,6 +61,8 @@ CREATE TABLE document_versions (
     CONSTRAINT uq_document_versions_document_id_number UNIQUE (document_id, number),
     CONSTRAINT ck_document_versions_number_counts_from_one CHECK (number > 0)
 );
+ALTER TABLE files ADD COLUMN destroyed_at TIMESTAMP WITH TIME ZONE;
+CREATE INDEX ix_files_to_destroy ON files (id) WHERE deleted_at IS NOT NULL AND destroyed_at IS NULL;
 CREATE INDEX ix_document_versions_patient_id ON document_versions (patient_id);
 CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
 """
@@ -67,12 +70,12 @@ CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
 # A version stays as it was added, and what was deleted stays deleted. With the patient both go: their content is
 # destroyed, so that nothing of them could be read.
 FUNCTIONS = """
-CREATE FUNCTION vien_is_shared(shared timestamptz, subject text, subject_id uuid) RETURNS boolean
+CREATE FUNCTION vien_is_shared(shared timestamptz, subject text, subject_id uuid, added timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF subject = 'lab_item' THEN
         RETURN EXISTS (SELECT 1 FROM lab_reports r WHERE r.item_id = subject_id
-                       AND r.is_current AND r.released_at <= now());
+                       AND r.is_current AND r.released_at <= now() AND added <= r.verified_at);
     END IF;
     RETURN coalesce(shared <= now(), false);
 END $$;
@@ -115,6 +118,29 @@ BEGIN
 END $$;
 CREATE TRIGGER erase_documents AFTER UPDATE OF erased_at ON patients FOR EACH ROW
     WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION vien_erase_documents();
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON documents
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+CREATE TRIGGER refuse_when_closed BEFORE INSERT ON patient_conditions
+    FOR EACH ROW EXECUTE FUNCTION vien_refuse_for_closed();
+
+-- What belongs to a record or to a result goes with it when its time is over; the content is destroyed afterwards.
+CREATE FUNCTION vien_purge_documents() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    gone uuid := (to_jsonb(OLD) ->> CASE TG_ARGV[0] WHEN 'record' THEN 'series_id' ELSE 'id' END)::uuid;
+    papers uuid[];
+BEGIN
+    IF NOT vien_may_erase(TG_RELID) THEN RETURN OLD; END IF;
+    IF TG_ARGV[0] = 'record' AND EXISTS (SELECT 1 FROM medical_records WHERE series_id = gone) THEN RETURN OLD; END IF;
+    papers := ARRAY(SELECT id FROM documents WHERE subject_type = TG_ARGV[0] AND subject_id = gone);
+    UPDATE files SET name = '—', deleted_at = coalesce(deleted_at, now())
+        WHERE id IN (SELECT file_id FROM document_versions WHERE document_id = ANY (papers));
+    DELETE FROM file_links WHERE subject_type = 'document' AND subject_id = ANY (papers);
+    DELETE FROM document_versions WHERE document_id = ANY (papers);
+    DELETE FROM documents WHERE id = ANY (papers);
+    RETURN OLD;
+END $$;
+CREATE TRIGGER purge_documents AFTER DELETE ON medical_records
+    FOR EACH ROW EXECUTE FUNCTION vien_purge_documents('record');
 """
 
 GRANTS = """
@@ -139,7 +165,10 @@ def downgrade() -> None:
     op.execute(f"ALTER POLICY ones_own ON file_links USING ({BY_PATIENT}) WITH CHECK ({BY_PATIENT})")
     op.execute("""
     DROP TRIGGER erase_documents ON patients;
+    DROP TRIGGER purge_documents ON medical_records;
+    DROP TRIGGER refuse_when_closed ON patient_conditions;
+    ALTER TABLE files DROP COLUMN destroyed_at;
     DROP TABLE document_versions, documents;
-    DROP FUNCTION vien_erase_documents(), vien_freeze_document_version(), vien_freeze_document(),
-        vien_is_shared(timestamptz, text, uuid);
+    DROP FUNCTION vien_purge_documents(), vien_erase_documents(), vien_freeze_document_version(), vien_freeze_document(),
+        vien_is_shared(timestamptz, text, uuid, timestamptz);
     """)

@@ -440,6 +440,8 @@ BEGIN
 END $$;
 CREATE TRIGGER erase_lab AFTER DELETE ON medical_records REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION vien_purge_visits_lab();
+CREATE TRIGGER purge_documents AFTER DELETE ON lab_order_items
+    FOR EACH ROW EXECUTE FUNCTION vien_purge_documents('lab_item');
 """
 
 UNDO = """

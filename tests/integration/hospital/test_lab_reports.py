@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from app.core import clock
 from app.core.db import db
-from app.domain.documents.models import Document
-from app.domain.laboratory.models import Flag
+from app.core.row_scope import seeing
+from app.domain.documents.models import Document, DocumentVersion
+from app.domain.files.models import FileLink
+from app.domain.identity.row_scope import own_rows_of
+from app.domain.laboratory.models import Flag, LabReport
 from tests.integration.hospital.results_at_hand import make_report
 from tests.integration.hospital.test_documents import PDF, image, post
+from tests.integration.privacy.test_export_documents import add_version, keep
 from tests.support.client import CheckingClient
 from tests.support.queries import count_queries
 
 HOME = "/h/alpha/hospital"
 OWN = "/h/alpha/patient"
 SignIn = Callable[..., CheckingClient]
+DAY = timedelta(days=1)  # the database has a clock of its own, which nobody holds
 
 
 @pytest.fixture
@@ -72,8 +78,6 @@ def test_a_technician_attaches_what_only_readers_of_results_see(
     potassium: Any, alpha: str, bound: Any, sign_in_staff: SignIn
 ) -> None:
     with bound(alpha):
-        from app.domain.laboratory.models import LabReport
-
         item = db.session.get_one(LabReport, potassium.reports[2]).item_id
     technician = sign_in_staff(alpha, "lab_technician")
     at = f"{HOME}/lab-tests/{item}/attachments"
@@ -94,9 +98,9 @@ def test_a_patient_reads_what_is_released_in_plain_words_and_nothing_else(
     case, doctor = visit(), None
     doctor = case.doctor.person["id"]
     with bound(alpha):
-        now = clock.now() - timedelta(days=1)  # released by the server's clock, too, whatever the hour
-        released = make_report(case.patient_id, doctor, {"K": ("5.6", Flag.HIGH)}, released_at=now).id
-        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + timedelta(days=3))
+        now = clock.now()
+        released = make_report(case.patient_id, doctor, {"K": ("5.6", Flag.HIGH)}, released_at=now - DAY).id
+        later = make_report(case.patient_id, doctor, {"K": ("4.4", Flag.NORMAL)}, released_at=now + DAY)
         kept = make_report(case.patient_id, doctor, {"NA": ("131", Flag.LOW)}).id
         hidden = (later.id, kept)
     patient, other = sign_in_patient(alpha, case.patient_id), sign_in_patient(alpha)
@@ -140,9 +144,8 @@ def test_a_patient_reads_shared_documents_and_attachments_of_released_results_on
         post(case.doctor, new, content, "giay.pdf", f"{new}/new", title=title, kind="other", **facts).location[-36:]
         for content, title, facts in ((PDF, "Giấy chung", {"shared": "y"}), (image(), "Ghi chú riêng", {}))
     )
-    with bound(alpha):  # shared by the server's clock, too, whatever the hour
-        earlier = {"shared_at": clock.now() - timedelta(days=1)}
-        db.session.execute(sa.update(Document).where(Document.shared_at.is_not(None)).values(**earlier))
+    with bound(alpha):
+        db.session.get_one(Document, UUID(shared)).shared_at = clock.now() - DAY
     patient = sign_in_patient(alpha, case.patient_id)
     assert "Giấy chung" in (listed := patient.get(f"{OWN}/documents").text)
     assert "Ghi chú riêng" not in listed
@@ -152,3 +155,60 @@ def test_a_patient_reads_shared_documents_and_attachments_of_released_results_on
     assert patient.get(f"{OWN}/documents/{kept}").status_code == 404
     assert patient.get(f"{OWN}/documents/{kept}/content").status_code == 404
     assert sign_in_patient(alpha).get(f"{OWN}/documents/{shared}/content").status_code == 404
+
+
+def test_a_patient_sees_of_a_released_result_only_what_was_there_when_it_was_verified(
+    alpha: str, bound: Any, visit: Callable[..., Any], sign_in_patient: SignIn
+) -> None:
+    case, now = visit(), clock.now()
+    with bound(alpha):
+        report = make_report(
+            case.patient_id, case.doctor.person["id"], {"K": ("5.6", Flag.HIGH)}, released_at=now - DAY
+        )
+        item, report_id = report.item_id, report.id
+        early, late = now - timedelta(minutes=5), now + timedelta(minutes=5)
+        seen = keep(case.patient_id, "phim da xac nhan", early, item)
+        add_version(seen, "phim thay sau", 2, late)
+        hidden = keep(case.patient_id, "phim them sau", late, item)
+        seen_id, hidden_id = seen.id, hidden.id
+    patient = sign_in_patient(alpha, case.patient_id)
+    page = patient.get(f"{OWN}/results/{report_id}").text
+    assert ("phim da xac nhan" in page, "phim them sau" in page) == (True, False)
+    assert patient.get(f"{OWN}/documents/{seen_id}/content?save=1").data == b"phim da xac nhan"
+    assert patient.get(f"{OWN}/documents/{hidden_id}").status_code == 404
+    assert patient.get(f"{OWN}/documents/{hidden_id}/content").status_code == 404
+    with bound(alpha), seeing(own_rows_of(case.patient_id)):
+        titles = db.session.scalars(sa.select(Document.title)).all()
+        numbers = db.session.scalars(sa.select(DocumentVersion.number)).all()
+        links = db.session.scalar(sa.select(sa.func.count(FileLink.id)).where(FileLink.subject_type == "document"))
+    assert (titles, numbers, links) == (["phim da xac nhan"], [1], 1)
+
+
+def test_who_enters_results_takes_back_a_wrong_attachment_and_nobody_else_does(
+    potassium: Any, alpha: str, bound: Any, sign_in_staff: SignIn
+) -> None:
+    with bound(alpha):
+        item = db.session.get_one(LabReport, potassium.reports[2]).item_id
+        wrong = keep(potassium.patient_id, "phim nguoi khac", clock.now(), item)
+        paper = keep(potassium.patient_id, "giay to", clock.now())
+        wrong_id, version, paper_id = wrong.id, str(wrong.version), paper.id
+    technician, at = sign_in_staff(alpha, "lab_technician"), f"{HOME}/lab-attachments/{wrong_id}"
+    sent = {"version": version, "reason": "Của người khác"}
+    assert potassium.doctor.submit(f"{at}/delete", sent, page=HOME + "/today").status_code == 403
+    other = f"{HOME}/lab-attachments/{paper_id}/delete"
+    assert technician.submit(other, sent, page=at).status_code == 404
+    nothing = technician.submit(f"{at}/delete", {**sent, "reason": " "}, page=at)
+    assert (nothing.status_code, "phim nguoi khac" in nothing.text) == (422, True)
+    assert technician.submit(f"{at}/delete", sent, page=at).status_code == 303
+    assert technician.get(at).status_code == potassium.doctor.get(at).status_code == 404
+    with bound(alpha):
+        gone = db.session.get_one(Document, wrong_id)
+        assert (gone.delete_reason, gone.deleted_by) == ("Của người khác", technician.person["id"])
+
+
+def test_who_verifies_sees_what_is_attached(potassium: Any, alpha: str, bound: Any, sign_in_staff: SignIn) -> None:
+    with bound(alpha):
+        item = db.session.get_one(LabReport, potassium.reports[2]).item_id
+        keep(potassium.patient_id, "phim kem theo", clock.now(), item)
+    page = sign_in_staff(alpha, "lab_technician").get(f"{HOME}/lab-tests/{item}/verify")
+    assert (page.status_code, "phim kem theo" in page.text) == (200, True)

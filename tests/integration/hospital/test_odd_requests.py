@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +21,9 @@ ENDLESS = "9" * 5000
 
 
 @pytest.fixture
-def patient(bound: Any, alpha: str) -> Iterator[UUID]:
+def patient(bound: Any, alpha: str) -> UUID:
     with bound(alpha):
-        patient_id = register().id
-    yield patient_id
+        return register().id
 
 
 @pytest.mark.parametrize("act", ["state/alive", "state/active", "edit", "merge"])

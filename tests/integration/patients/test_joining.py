@@ -79,7 +79,7 @@ def test_all_goes_over_and_exactly_that_comes_back(bound, alpha: str) -> None:
         assert whose(own) == whose(moved) == {first_id}
         assert db.session.get_one(PatientRelation, mother_id).patient_id == first_id
         assert db.session.get_one(PatientRelation, between_id).patient_id == second_id  # nobody is their own relative
-        assert [(row.patient_id, row.rows) for row in list_joined(first_id)] == [(second_id, 5)]
+        assert [(row.patient_id, row.rows) for row in list_joined(ACTOR, first_id)] == [(second_id, 5)]
         later = VitalSigns(
             patient_id=first_id, measured_at=clock.now(), measured_by=factories.make_staff("nurse").id, pulse=70
         )
