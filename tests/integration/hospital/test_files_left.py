@@ -20,11 +20,13 @@ from app.core import clock
 from app.core.actor import Actor, ActorKind
 from app.core.blobs import digest_of, file_store
 from app.core.db import db
+from app.core.errors import Forbidden
+from app.core.ids import new_id
 from app.core.unit_of_work import unit_of_work
 from app.domain.documents import operations
 from app.domain.documents.errors import DocumentChanged
-from app.domain.documents.models import Document, DocumentKind, DocumentVersion
-from app.domain.documents.operations import add_document, add_version
+from app.domain.documents.models import Document, DocumentKind, DocumentSubject, DocumentVersion
+from app.domain.documents.operations import add_document, add_version, delete_document, share_document
 from app.domain.documents.rules import Facts
 from app.domain.files import receiving
 from app.domain.files.keeping import destroy_left_files, note_file, read_content, store_content
@@ -189,3 +191,25 @@ def test_images_are_drawn_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
     with ThreadPoolExecutor(4) as people:
         assert set(people.map(take, range(4))) == {"image/jpeg"}
     assert seen == {1}
+
+
+def test_who_may_not_see_a_records_document_neither_shares_nor_deletes_it(
+    patient: UUID, sign_in_staff: Callable[..., CheckingClient], bound: Any, alpha: str
+) -> None:
+    with bound(alpha):
+        paper = Document(
+            patient_id=patient, kind=DocumentKind.OTHER, title="Giấy", subject_type=DocumentSubject.RECORD,
+            subject_id=new_id(),
+        )  # fmt: skip
+        db.session.add(paper)
+        db.session.flush()
+        paper_id, version = paper.id, paper.version
+        with pytest.raises(Forbidden):
+            delete_document(CLERK, paper_id, version, "Nhầm")
+        with pytest.raises(Forbidden):
+            share_document(CLERK, paper_id, version, shared=True)
+    doctor, new = sign_in_staff(alpha, "doctor"), f"/h/alpha/hospital/patients/{patient}/documents"
+    assert (
+        post(doctor, f"{new}?record=abc", PDF, "giay.pdf", f"{new}/new", title="Giấy", kind="other").status_code == 404
+    )
+    assert count_files(bound) == (0, 0)
