@@ -42,7 +42,7 @@ SECRET = "secret with which the account is opened; of no use to a reader, of muc
 LOGS = "ids only; the log stays provable, and says nothing once the patient is nobody"
 RELEASED = "is_current AND released_at <= now()"  # as the patient sees results in the portal
 SIGNED = "status <> 'draft'"  # a draft is nobody's record yet: nobody may take medicines by it
-OF_SIGNED = f"prescription_id IN (SELECT id FROM prescriptions WHERE {SIGNED})"  # noqa: S608
+OF_SIGNED = f"prescription_id IN (SELECT id FROM prescriptions WHERE {SIGNED})"  # noqa: S608 # nosec B608
 # As the patient sees what belongs to a result in the portal; of the rest everything that was not taken back as wrong.
 DOCUMENTS = (
     "deleted_at IS NULL AND (subject_type <> 'lab_item' OR vien_is_shared(NULL, subject_type, subject_id, created_at))"
@@ -76,7 +76,7 @@ HOLDINGS: tuple[Holding, ...] = (
         "record_id IN (SELECT id FROM medical_records WHERE patient_id = :who)",
         OnErasure.WITH_RECORDS,
         hidden=STAFF,
-        shown=f"record_id IN (SELECT id FROM medical_records WHERE {SIGNED})",  # noqa: S608
+        shown=f"record_id IN (SELECT id FROM medical_records WHERE {SIGNED})",  # noqa: S608 # nosec B608
     ),
     Holding("prescriptions", _l("Prescriptions"), BY_PATIENT, OnErasure.WITH_RECORDS, hidden=STAFF, shown=SIGNED),
     Holding(
