@@ -28,6 +28,9 @@ from app.domain.laboratory.models import (
 from tests import factories
 
 
+USUAL = {"K": (Decimal("3.5"), Decimal("5.1")), "NA": (Decimal(135), Decimal(145))}
+
+
 def make_report(
     patient_id: UUID, doctor_id: UUID, values: dict[str, tuple[str, Flag | None]], **facts: Any
 ) -> LabReport:
@@ -58,11 +61,12 @@ def make_report(
     db.session.add(report)
     db.session.flush()
     for place, (code, (value, flag)) in enumerate(values.items()):
+        usual = USUAL.get(code, USUAL["K"])
         db.session.add(
             LabResult(
                 report_id=report.id, analyte_id=analytes[code].id, patient_id=patient_id, observed_at=at,
                 name=analytes[code].name, unit=analytes[code].unit, value=Decimal(value), flag=flag,
-                range_low=Decimal("3.5"), range_high=Decimal("5.1"), position=place, entered_by=first.id, entered_at=at,
+                range_low=usual[0], range_high=usual[1], position=place, entered_by=first.id, entered_at=at,
             )
         )  # fmt: skip
     db.session.flush()
