@@ -27,7 +27,6 @@ from app.domain.laboratory.models import (
 )
 from tests import factories
 
-
 USUAL = {"K": (Decimal("3.5"), Decimal("5.1")), "NA": (Decimal(135), Decimal(145))}
 
 
