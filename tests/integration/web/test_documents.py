@@ -10,9 +10,10 @@ FACTS = {
     "title": "ĐƠN THUỐC", "code": "DT-000001", "locale": "vi", "qr": qr_svg("DT-000001"), "cancelled": None,
     "hospital": {"name": "Bệnh viện thử", "address": "Khoa Nội"}, "national_code": "",
     "labels": dict.fromkeys(
-        ("code", "national_code", "name", "patient_code", "born", "sex", "bhyt", "weight", "guardian", "diagnosis", "medicines",
-         "quantity", "count", "note", "doctor", "licence", "signed", "bring"), "nhãn"),
-    "patient": {"name": "Nguyễn Thị Ước", "code": "BN-1", "born": "01/02/1990", "sex": "Nữ", "bhyt": "", "weight": "", "guardian": ""},
+        ("code", "national_code", "name", "patient_code", "born", "sex", "bhyt", "weight", "guardian", "diagnosis",
+         "medicines", "quantity", "count", "note", "doctor", "licence", "signed", "bring"), "nhãn"),
+    "patient": {"name": "Nguyễn Thị Ước", "code": "BN-1", "born": "01/02/1990", "sex": "Nữ", "bhyt": "", "weight": "",
+                "guardian": ""},
     "diagnoses": ["J02.9 Viêm họng cấp"], "count": "01", "note": "", "day": "Ngày 1", "doctor": "BS. A", "licence": "",
     "items": [{"name": "Paracetamol", "quantity": "05 viên", "lines": ["Uống"], "instructions": ""}],
 }  # fmt: skip
