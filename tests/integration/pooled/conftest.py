@@ -45,7 +45,9 @@ def pooled_app(platform: Platform, pooler: Pooler) -> Iterator[Flask]:
     platform.close_connections()
     for code in CODES:
         hang_up(platform, platform.databases[code])  # what applications of other tests still hold in their pools
-    made = platform.make_app(database_url=through, database_listen_url=url.geturl(), pool_overflow=14)
+    made = platform.make_app(
+        database_url=through, database_listen_url=url.geturl(), pool_overflow=14, connect_timeout_seconds=10
+    )  # PgBouncer keeps whoever asks for a database that is away waiting so long
     made.register_blueprint(make_probe())
     yield made
     with platform.admin() as connection:
