@@ -16,6 +16,7 @@ from tests.support.authenticator import TOTP_SECRET, code_of
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 LEFT, MOVES = "Execution context was destroyed", 3
+OVERTAKEN = ("ERR_ABORTED", "interrupted by another navigation")
 PICTURES = Path(__file__).parents[2] / ("docs/pictures" if os.environ.get("PICTURES") else "var/pictures")
 
 
@@ -30,9 +31,19 @@ class Watched:
         page.on("console", self._hear)
         page.on("response", self._see)
 
+    def open(self, path: str) -> None:
+        """Open an address; again where the present page was about to leave by itself."""
+        for turn in range(MOVES):
+            try:
+                self.page.goto(path)
+                return
+            except Error as error:
+                if turn == MOVES - 1 or not any(word in error.message for word in OVERTAKEN):
+                    raise
+
     def go(self, path: str) -> None:
         """Open an address and look at what is there."""
-        self.page.goto(path)
+        self.open(path)
         self.look()
 
     def look(self, picture: str | None = None, *, full: bool = False) -> None:

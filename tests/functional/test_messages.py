@@ -123,7 +123,7 @@ def test_messages_are_looked_at_decided_and_worded(
     desk.press(vi("Save"))
     desk.go(f"{MESSAGES}/channels")
     desk.look(f"message-channels-{name}", full=True)
-    desk.page.goto(loopback)
+    desk.open(loopback)
     desk.look(f"sms-gateway-{name}", full=True)
     assert desk.faults == []
 

@@ -51,9 +51,9 @@ def test_a_lost_phone_is_signed_out_from_the_desk(
     desk.fill(vi("Your password"), PASSWORD)
     desk.press(vi("Confirm and go on"))
     assert desk.says(vi("The browser is signed out."))
-    phone.page.goto(TODAY)
+    phone.open(TODAY)
     assert "/sign-in" in phone.page.url
-    desk.page.goto(TODAY)
+    desk.open(TODAY)
     assert desk.page.url.endswith(TODAY)
 
 

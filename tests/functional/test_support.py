@@ -65,7 +65,7 @@ def test_support_looks_in_on_the_hospitals_word(
     assert administrator.says(f"{HOSPITAL}/search".removeprefix("/h/alpha"))
     administrator.page.locator("summary", has_text=vi("End support access")).click()
     administrator.press(vi("Yes, end it"))
-    operator.page.goto(f"{HOSPITAL}/search")
+    operator.open(f"{HOSPITAL}/search")
     assert "/sign-in" in operator.page.url
 
 

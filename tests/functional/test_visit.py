@@ -233,7 +233,7 @@ def _signed_record_refuses_changes(platform: Platform) -> None:
 
 
 def _doctor_amends(browser: Watched, record_url: str) -> None:
-    browser.page.goto(record_url)
+    browser.open(record_url)
     browser.page.get_by_text(vi("Amend this record")).click()
     browser.page.get_by_label(vi("Reason for the amendment")).fill("Bổ sung lời dặn")
     browser.press(vi("Begin the amendment"))
@@ -259,7 +259,7 @@ def _patient_reads(phone: Watched, code: str) -> None:
 
 def _operator_sees_the_sync(browser: Watched) -> None:
     def carried() -> bool:
-        browser.page.goto("/admin/hospitals/alpha")
+        browser.open("/admin/hospitals/alpha")
         return browser.page.get_by_text(re.compile(r"\b1\b")).count() > 0
 
     wait_until(carried, "the sync has carried the visit")
@@ -271,11 +271,11 @@ def _operator_sees_the_sync(browser: Watched) -> None:
 
 def _other_hospital_knows_nothing(browser: Watched, record_url: str) -> None:
     _sign_in(browser, "beta", "doctor")
-    browser.page.goto("/h/beta/hospital/search?q=tran+thi+dao")
+    browser.open("/h/beta/hospital/search?q=tran+thi+dao")
     assert PATIENT not in browser.page.content()
-    browser.page.goto(record_url.replace("/h/alpha/", "/h/beta/"))
+    browser.open(record_url.replace("/h/alpha/", "/h/beta/"))
     assert "Viêm mũi họng" not in browser.page.content()
-    browser.page.goto(record_url)
+    browser.open(record_url)
     assert "/h/alpha/hospital/sign-in" in browser.page.url
 
 
