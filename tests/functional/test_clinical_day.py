@@ -94,9 +94,9 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     wall.go(morning["wall"])
 
     for name in EXPECTED:
-        desk.page.goto(f"{HOME}/today")
+        desk.open(f"{HOME}/today")
         act(row(desk, name).get_by_role("button", name=vi("Check in")))
-    desk.page.goto(f"{HOME}/today")
+    desk.open(f"{HOME}/today")
     desk.look("day-desk")
     morning["patients"][BY_CARD] = register_by_card(desk)
     receive(desk, morning["patients"][BY_CARD])
@@ -106,7 +106,7 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     present = (EMERGENCY, *EXPECTED, BY_CARD, WALK_IN)
     for name in present:
         measure(nurse, morning["patients"][name], ILL if name == EMERGENCY else WELL)
-    nurse.page.goto(f"{morning['patients'][EMERGENCY]}/vitals")
+    nurse.open(f"{morning['patients'][EMERGENCY]}/vitals")
     assert "NEWS2" in nurse.page.inner_text("main")
     nurse.look("day-emergency-measured", full=True)
 
@@ -115,19 +115,19 @@ def test_twelve_patients_pass_through_an_outpatient_day(
     wall.look("day-wall")
     for number, name in enumerate(present):
         consult(doctor, name, morning, orders=number == 1, prescribes=number == 2)
-    doctor.page.goto(f"{HOME}/today")
+    doctor.open(f"{HOME}/today")
     doctor.look("day-doctor")
     act(row(desk_today(desk), ABSENT).get_by_role("link", name=vi("Visit"), exact=True))
     _confirm(desk, vi("Did not come"), vi("Yes, did not come"))
 
     examine(somebody("lab.first", "laboratory"), somebody("lab.second", "laboratory"), morning)
-    doctor.page.goto(f"{HOME}/results")
+    doctor.open(f"{HOME}/results")
     doctor.look("day-results")
     doctor.press(vi("I have reviewed it"))
     assert vi("No results wait for you") in doctor.page.inner_text("main")
 
     chief = somebody("chief")
-    chief.page.goto(f"{HOME}/reports")
+    chief.open(f"{HOME}/reports")
     chief.press(vi("Count again now"))
     wait_until(lambda: has_counted(chief), "the day's figures are counted")
     chief.look("day-report", full=True)
@@ -150,7 +150,7 @@ def act(what: Locator) -> None:
 
 
 def register_by_card(desk: Watched) -> str:
-    desk.page.goto(f"{HOME}/patients/new")
+    desk.open(f"{HOME}/patients/new")
     desk.page.locator("#scan").fill(CARD)
     desk.page.locator("#scan").press("Enter")
     wait_until(lambda: desk.page.locator("#cccd").input_value() == "001184000123", "the card is read")
@@ -161,7 +161,7 @@ def register_by_card(desk: Watched) -> str:
 
 def receive(desk: Watched, patient: str) -> None:
     """Book who stands at the desk into the next free time of today, and check them in."""
-    desk.page.goto(f"{patient}/walk-in")
+    desk.open(f"{patient}/walk-in")
     choose_department(desk)
     desk.page.locator("input[name=slot]").first.check(force=True)
     desk.page.locator("#reason").fill("Đau đầu")
@@ -177,7 +177,7 @@ def choose_department(desk: Watched) -> None:
 
 
 def receive_emergency(desk: Watched, patient: str) -> None:
-    desk.page.goto(f"{patient}/emergency")
+    desk.open(f"{patient}/emergency")
     desk.page.locator("select[name=department]").select_option(label="Khoa Nội tổng quát")
     desk.page.locator("select[name=doctor]").select_option(label="Bác sĩ Alpha")
     desk.page.locator("#reason").fill("Khó thở, sốt cao")
@@ -186,7 +186,7 @@ def receive_emergency(desk: Watched, patient: str) -> None:
 
 
 def measure(nurse: Watched, patient: str, values: dict[str, str]) -> None:
-    nurse.page.goto(f"{patient}/vitals/new")
+    nurse.open(f"{patient}/vitals/new")
     for field, value in values.items():
         nurse.page.locator(f"#{field}").fill(value)
     act(nurse.page.get_by_role("button", name=vi("Save"), exact=True))
@@ -194,7 +194,7 @@ def measure(nurse: Watched, patient: str, values: dict[str, str]) -> None:
 
 def call_next(doctor: Watched) -> str:
     """Call whoever is next, and return the number."""
-    doctor.page.goto(f"{HOME}/queue")
+    doctor.open(f"{HOME}/queue")
     doctor.page.locator("#room").fill(ROOM)
     doctor.press(vi("Call next"))
     return doctor.page.locator(".ticket-code").first.inner_text()
@@ -208,7 +208,7 @@ def show(wall: Watched, number: str, *, scripts: bool) -> None:
 
 
 def consult(doctor: Watched, name: str, morning: dict[str, Any], *, orders: bool, prescribes: bool) -> None:
-    doctor.page.goto(f"{HOME}/today")
+    doctor.open(f"{HOME}/today")
     act(row(doctor, name).get_by_role("button", name=vi("Start consultation")))
     doctor.page.get_by_label(vi("Assessment"), exact=True).fill("Viêm mũi họng cấp")
     _find(doctor, vi("Find a diagnosis (ICD-10)"), "viem mui hong cap", "find-diagnosis")
@@ -234,28 +234,28 @@ def prescribe(doctor: Watched) -> None:
 
 
 def desk_today(desk: Watched) -> Watched:
-    desk.page.goto(f"{HOME}/today")
+    desk.open(f"{HOME}/today")
     return desk
 
 
 def examine(first: Watched, second: Watched, morning: dict[str, Any]) -> None:
     """Collect, enter and verify what was ordered, by two people."""
-    first.page.goto(f"{HOME}/laboratory?work=collect")
+    first.open(f"{HOME}/laboratory?work=collect")
     act(first.page.get_by_role("link", name=vi("Collect"), exact=False).last)
     act(first.page.get_by_role("button", name=vi("Note as collected")))
-    first.page.goto(f"{HOME}/laboratory?work=enter")
+    first.open(f"{HOME}/laboratory?work=enter")
     act(first.page.get_by_role("link", name=vi("Enter results"), exact=False).last)
     first.fill("Natri", "140")
     first.fill("Kali", "4,1")
     first.fill("Clo", "101")
     first.look("day-laboratory", full=True)
     act(first.page.get_by_role("button", name=vi("Save for verification")))
-    second.page.goto(f"{HOME}/laboratory?work=verify")
+    second.open(f"{HOME}/laboratory?work=verify")
     act(second.page.get_by_role("link", name=morning["test_name"], exact=False).last)
     act(second.page.get_by_role("button", name=vi("Verify"), exact=True))
 
 
 def has_counted(chief: Watched) -> bool:
-    chief.page.goto(f"{HOME}/reports")
+    chief.open(f"{HOME}/reports")
     words = chief.page.inner_text("main")
     return bool(re.search(r"\b12\b", words) and re.search(r"\b11\b", words))

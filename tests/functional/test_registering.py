@@ -67,7 +67,7 @@ def test_the_desk_registers_by_card_and_joins_what_was_there_twice(
     for page in ("relations", "state", "photo"):
         desk.go(f"{second_url}/{page}")
         desk.look(f"patient-{page}-{name}", full=True)
-    desk.page.goto(f"{second_url}/state")
+    desk.open(f"{second_url}/state")
     desk.page.locator("#died_on").fill("01012026")
     desk.press(vi("Write it down"))
     desk.go(second_url)

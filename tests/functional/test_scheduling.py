@@ -62,7 +62,7 @@ def test_a_free_time_of_the_plan_is_booked_by_keyboard(
     name = "phone" if shape is PHONE else "desk"
     desk = open_browser(shape, java_script_enabled=scripts)
     sign_in(desk, "tiep.don")
-    desk.page.goto(plan["day"])
+    desk.open(plan["day"])
     desk.look(f"schedule-day-{name}")
     free = desk.page.locator(".plan__free a").first
     free.focus()
@@ -78,7 +78,7 @@ def test_a_free_time_of_the_plan_is_booked_by_keyboard(
     desk.page.locator("main").get_by_role("button", name=vi("Book"), exact=True).press("Enter")
     desk.page.get_by_role("link", name=vi("Move to another time")).wait_for()
     desk.look(f"visit-{name}")
-    desk.page.goto(plan["week"])
+    desk.open(plan["week"])
     desk.look(f"schedule-week-{name}")
 
 
@@ -90,12 +90,12 @@ def test_urgent_pages_series_and_settings_can_be_used_by_everybody(
     desk, chief = open_browser(shape), open_browser(shape)
     sign_in(desk, "tiep.don")
     for page in ("walk-in", "emergency", "series/new", "visits/new"):
-        desk.page.goto(f"{plan['patient']}/{page}")
+        desk.open(f"{plan['patient']}/{page}")
         desk.look(f"booking-{page.replace('/', '-')}-{name}", full=True)
     sign_in(chief, "quan.tri")
     pages = {page: f"{HOME}/{page}" for page in ("departments", "rooms", "visit-types", "opening-hours", "schedules")}
     for page, address in (pages | {"hours": plan["hours"]}).items():
-        chief.page.goto(address)
+        chief.open(address)
         chief.look(f"settings-{page}-{name}", full=True)
 
 
