@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -29,11 +30,18 @@ def test_a_guard_taken_away_is_missed(stage: Stage, platform: Platform, guard: G
 
 
 def fails_without(guard: Guard, check: Check, stage: Stage, platform: Platform) -> bool:
-    """Tell whether a check fails while a guard is away: its named one by what it asserts, any other in any way."""
+    """Tell whether a check fails while a guard is away: its named one by what it asserts, any other in any way.
+
+    It is tried in a context of its own: what stays bound without the guard ends there.
+    """
     proving = (AssertionError, pytest.fail.Exception)
-    try:
+
+    def try_it() -> None:
         with guard.remove(stage, platform):
             check(stage, platform)
+
+    try:
+        copy_context().run(try_it)
     except proving:
         return True
     except Exception:
